@@ -1,0 +1,108 @@
+"""Check a configuration before any job starts: one line that names the key and the remedy, or the complete configuration."""
+
+import difflib
+import re
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+import datasets
+from methods.contract import about
+
+HERE = Path(__file__).parent
+METHODS = HERE.parent / "methods"
+
+
+class ConfigError(Exception):
+    """What is wrong, in one line."""
+
+
+def check(config: dict) -> dict:
+    """The configuration with every default filled in.
+
+    Each method comes out as {"folder": …, "title": …, "train": {option: value}, "restore": {option: value}}. Raises ConfigError.
+    """
+    schema = yaml.safe_load((HERE / "schema.yaml").read_text())
+    config = dict(config)
+    for part in ("methods", "datasets"):  # `telea:` with nothing behind it means no options
+        if isinstance(config.get(part), dict):
+            config[part] = {name: {} if value is None else value for name, value in config[part].items()}
+    validate(config, schema, "")
+    for key, key_schema in schema["properties"].items():
+        if "default" in key_schema:
+            config.setdefault(key, key_schema["default"])
+    for dataset, measurements in config["datasets"].items():
+        check_dataset(dataset, measurements)
+    config["methods"] = {name: complete(name, given) for name, given in config["methods"].items()}
+    return config
+
+
+def validate(value, schema: dict, where: str) -> None:
+    """Raise ConfigError for the first thing in `value` that the JSON schema does not allow."""
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
+        path = ".".join(filter(None, [where, *map(str, error.absolute_path)]))
+        inside = f"{path}." if path else ""
+        if error.validator == "additionalProperties":
+            patterns = error.schema.get("patternProperties", {})
+            known = [*error.schema.get("properties", {}), *map(bare, patterns)]
+            strange = next(key for key in error.instance if key not in known and not any(re.search(p, key) for p in patterns))
+            raise ConfigError(f"{inside}{strange}: no such key{suggest(strange, known)}")
+        if error.validator == "required":
+            missing = next(key for key in error.validator_value if key not in error.instance)
+            raise ConfigError(f"{inside}{missing}: is missing{described(error.schema.get('properties', {}).get(missing, {}))}")
+        raise ConfigError(f"{path or 'the file'}: {error.message}{described(error.schema)}")
+
+
+def bare(pattern: str) -> str:
+    return pattern.removeprefix("^").split("(")[0]
+
+
+def described(schema: dict) -> str:
+    return f" ({schema['description']})" if "description" in schema else ""
+
+
+def suggest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known) or 'none'}"
+
+
+def check_dataset(dataset: str, measurements: dict) -> None:
+    if dataset not in datasets.SHAPES:
+        raise ConfigError(f"datasets.{dataset}: no such data set{suggest(dataset, list(datasets.SHAPES))}")
+    side = min(datasets.SHAPES[dataset][:2])
+    for name, options in measurements.items():
+        if options.get("size", 0) > side:
+            raise ConfigError(
+                f"datasets.{dataset}.{name}.size: {options['size']} is larger than the images, whose side is {side}"
+            )
+
+
+def complete(name: str, given: dict) -> dict:
+    """A method's folder and all its options."""
+    folder = Path(given["folder"]).resolve() if "folder" in given else METHODS / name
+    if not (folder / "rules.smk").exists():
+        if "folder" in given:
+            raise ConfigError(f"methods.{name}.folder: {folder}/rules.smk does not exist")
+        known = sorted(path.parent.name for path in METHODS.glob("*/rules.smk"))
+        raise ConfigError(f"methods.{name}: no such method{suggest(name, known)}")
+    told = about(folder)
+    method = {"folder": str(folder), "title": told["title"]}
+    for section in ("train", "restore"):
+        options = told[section]
+        schema = {"type": "object", "additionalProperties": False, "properties": options}
+        chosen = given.get(section, {})
+        validate(chosen, schema, f"methods.{name}.{section}")
+        method[section] = {option: chosen.get(option, about["default"]) for option, about in options.items()}
+    return method
+
+
+def flags(options: dict) -> str:
+    """Options as flags of a command line."""
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+
+
+def family_of(measurement: str) -> str:
+    """The family of a forward model's name: drop_patch of drop_patch_44."""
+    families = ("drop_independent", "drop_patch", "add_noise")
+    return next(family for family in families if measurement == family or measurement.startswith(family + "_"))

@@ -1,0 +1,10 @@
+"""Clean images, once per split: results/clean/{dataset}/{split}.npy, uint8 [N, H, W, C].
+
+A data set is a module here with `SPLITS` and a function `load(split, data_dir) -> uint8 [N, H, W, C]`, and a line in SHAPES.
+This file imports nothing, so that the workflow can check its configuration against it.
+"""
+
+SHAPES = {
+    "mnist": (28, 28, 1),
+    "mnist5k": (28, 28, 1),
+}

@@ -1,0 +1,48 @@
+"""MNIST complete (LeCun et al. 1998), as distributed.
+
+train 55,000 and validation 5,000: the first and the last of the official 60,000; test: the official 10,000.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from torchvision.datasets import MNIST
+
+SPLITS = {
+    "train": (True, slice(0, 55_000)),
+    "validation": (True, slice(55_000, 60_000)),
+    "test": (False, slice(0, 10_000)),
+}
+SIZES = {  # bytes of the official files, uncompressed
+    "train-images-idx3-ubyte": 47_040_016,
+    "train-labels-idx1-ubyte": 60_008,
+    "t10k-images-idx3-ubyte": 7_840_016,
+    "t10k-labels-idx1-ubyte": 10_008,
+}
+
+
+def load(split: str, data_dir: Path) -> np.ndarray:
+    """uint8 [N, 28, 28, 1]. Uses the files in data_dir/MNIST/raw, else downloads them there.
+
+    Raises SystemExit where a file is damaged, or missing and not to be downloaded, naming it.
+    """
+    raw = data_dir / "MNIST" / "raw"
+    if not all((raw / name).exists() for name in SIZES):
+        download(data_dir, raw)
+    for name, size in SIZES.items():
+        if (found := (raw / name).stat().st_size) != size:
+            sys.exit(f"{raw / name}: {found} bytes where MNIST has {size}; delete the file and run again to download it")
+    train, images = SPLITS[split]
+    return MNIST(data_dir, train=train).data.numpy()[images, :, :, None]
+
+
+def download(data_dir: Path, raw: Path) -> None:
+    print(f"MNIST is not in {raw}; downloading it", flush=True)
+    try:
+        MNIST(data_dir, download=True)
+    except PermissionError:
+        raise
+    except (OSError, RuntimeError) as error:
+        names = ", ".join(name for name in SIZES if not (raw / name).exists())
+        sys.exit(f"{raw}: MNIST could not be downloaded ({error}); put {names} there (unpacked) and run again")

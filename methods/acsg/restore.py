@@ -1,0 +1,70 @@
+"""CSGM (Bora, Jalal, Price and Dimakis, ICML 2017): search the latent space of a generator for each measurement.
+
+ẑ = argmin_z ‖f_θ(G(z)) - y‖² + λ ‖z‖²,    x̂ = G(ẑ)
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor
+
+from measurements.families import from_facts
+from methods.contract import Measured, main
+from methods.training import trained
+
+
+def restore(
+    measured: Measured,
+    *,
+    model: Path,
+    seed: int,
+    steps: int,
+    restarts: int,
+    learning_rate: float,
+    penalty: float,
+    loss: str,
+) -> Iterator[Tensor]:
+    """Adam on all images and restarts at once; a yield per step, the restart with the least error on the measurement.
+
+    Each image's search is its own: the loss is a sum over images, Adam is per coordinate, the generator is in evaluation mode and
+    every image starts from the same points. `loss` is `measurement` (CSGM, with the θ of the image) or `features` (as published:
+    5 · mean (Dis_l(f_θ'(G(z))) - Dis_l(y))² with a fresh θ' each step).
+    """
+    shape = measured.y.shape[1:]
+    gen, dis = trained(model, shape, "decoder", "discriminator")
+    device = next(gen.parameters()).device
+    family = from_facts(measured.family)
+    draws = Generator(device).manual_seed(seed)
+    y = torch.from_numpy(measured.y).to(device)
+    seen = torch.from_numpy(measured.mask.copy()).to(device)  # [N, H, W, C]
+    n, latent = len(y), gen.body[0].in_features
+    z = torch.randn(restarts, 1, latent, generator=draws, device=device).repeat(1, n, 1).requires_grad_()
+    optimizer = torch.optim.Adam([z], lr=learning_rate)
+    if loss == "features":
+        with torch.no_grad():
+            wanted = dis(family.unbiased(y)).features
+
+    def error(x: Tensor) -> Tensor:
+        """‖f_θ(x) - y‖² of each image with its own θ, [R, N]; a lost value tells nothing."""
+        return (torch.where(seen, x - y, 0) ** 2).sum((2, 3, 4))
+
+    def mismatch(x: Tensor) -> Tensor:
+        """The published feature loss of each image, [R, N]."""
+        again = family.apply(x.flatten(0, 1), family.draw(restarts * n, shape, draws))
+        features = dis(family.unbiased(again)).features.unflatten(0, (restarts, n))
+        return 5 * ((features - wanted) ** 2).mean((2, 3, 4))
+
+    for _ in range(steps):
+        x = gen(z.flatten(0, 1)).unflatten(0, (restarts, n))  # [R, N, H, W, C]
+        objective = (error if loss == "measurement" else mismatch)(x) + penalty * (z**2).sum(2)
+        (gradient,) = torch.autograd.grad(objective.sum(), z)
+        with torch.no_grad():
+            best = error(x).argmin(0)  # [N]
+            yield x.detach()[best, torch.arange(n, device=device)]
+        z.grad = gradient
+        optimizer.step()
+
+
+if __name__ == "__main__":
+    main(restore)

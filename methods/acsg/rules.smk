@@ -1,0 +1,18 @@
+# AmbientGAN sees measurements; the search sees the θ of the image that it restores.
+module bench:
+    snakefile:
+        config["bench"]
+    config:
+        {**config, "seeded": True}
+
+
+use rule train from bench with:
+    input:
+        y="<measured>/train.y.npy",
+
+
+use rule restore from bench with:
+    input:
+        y="<measured>/test.y.npy",
+        theta="<measured>/test.theta.npy",
+        model="<model>/model.pt",

@@ -1,0 +1,17 @@
+# Sees measurements alone, in training and after.
+module bench:
+    snakefile:
+        config["bench"]
+    config:
+        {**config, "seeded": True}
+
+
+use rule train from bench with:
+    input:
+        y="<measured>/train.y.npy",
+
+
+use rule restore from bench with:
+    input:
+        y="<measured>/test.y.npy",
+        model="<model>/model.pt",

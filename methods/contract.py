@@ -1,0 +1,248 @@
+"""What every method shares: its command line, its options, its view of the measurements, and the clock.
+
+A method is a folder with a rule module and a `restore.py` that ends in `contract.main(restore)`, where
+
+    def restore(measured: Measured, *, <named inputs>: Path, <options>) -> Iterator[Images]
+
+yields one or more estimates of the clean images, each better than the last or at least later. Every estimate is one point of the
+curve of MSE against time; the last one is scored. The bench holds the clock and saves the files, a method computes.
+Keyword parameters annotated `Path` are files that the rule names; `seed` is the run's seed; the others are options, described
+with bounds and defaults in `method.yaml` beside `restore.py`. Loading a model belongs in a function under `functools.cache`, so
+that the untimed warm-up does it.
+"""
+
+import argparse
+import inspect
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+import store
+
+TIMING_BATCH = 64  # images, as in the paper's Figure 5
+CHUNK = 512  # images restored at a time
+TYPES = {"integer": int, "number": float, "string": str}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measurements as a method sees them."""
+
+    y: np.ndarray  # float32 [N, H, W, C]; noise may leave [0, 1]
+    family: dict  # the forward model: {"family": "drop_patch", "options": {"size": 14, "fill": 0.0}}
+    told: np.ndarray | None = None  # θ of each image, where the rule names it: a bool mask or the noise level
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Which values were seen: bool [N, H, W, C]; all of them where nothing is dropped.
+
+        Raises SystemExit if the method's rule does not name θ as an input.
+        """
+        if self.told is None:
+            sys.exit("this method uses the θ of each image; name `theta` among the inputs of its rule")
+        seen = self.told if self.told.dtype == bool else np.ones((), bool)
+        return np.broadcast_to(seen, self.y.shape)
+
+    def __getitem__(self, images: slice) -> "Measured":
+        return replace(self, y=self.y[images], told=None if self.told is None else self.told[images])
+
+
+def describe(y: Path) -> dict:
+    """The facts that travel with a file of measurements: data set, split, forward model, seed, digest."""
+    return store.load_json(y.with_name(y.name.removesuffix(".y.npy") + ".json"))
+
+
+def about(folder: Path) -> dict:
+    """What method.yaml says: {"title": …, "train": {option: JSON schema}, "restore": {option: JSON schema}}.
+
+    Learned methods have the training engine's options (methods/training.yaml) before their own.
+    """
+    own = folder / "method.yaml"
+    told = {"title": folder.name.replace("_", " "), "train": {}, "restore": {}}
+    told |= (yaml.safe_load(own.read_text()) or {}) if own.exists() else {}
+    if (folder / "train.py").exists():
+        told["train"] = yaml.safe_load(Path(__file__).with_name("training.yaml").read_text()) | told["train"]
+    return told
+
+
+def add_options(parser: argparse.ArgumentParser, schemas: dict[str, dict]) -> None:
+    """A command-line flag for each option, with its type, bounds, default and description."""
+    for name, schema in schemas.items():
+        flag = f"--{name.replace('_', '-')}"
+        if "enum" in schema:
+            kind = {"choices": schema["enum"]}
+        else:
+            kind = {"type": _bounded(name, schema), "metavar": schema["type"].upper()}
+        parser.add_argument(flag, dest=name, default=schema["default"], help=f"{schema['description']} (%(default)s)", **kind)
+
+
+def _bounded(name: str, schema: dict) -> Callable[[str], float | int | str]:
+    def parse(text: str):
+        value = TYPES[schema["type"]](text)
+        if (
+            value < schema.get("minimum", value)
+            or value > schema.get("maximum", value)
+            or ("exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"])
+        ):
+            bounds = {k: v for k, v in schema.items() if "imum" in k.lower()}
+            raise argparse.ArgumentTypeError(f"{name} is {value}; it must keep to {bounds}")
+        return value
+
+    parse.__name__ = schema["type"]
+    return parse
+
+
+def main(restore: Callable[..., Iterator]) -> None:
+    """The command `python -m methods.<name>.restore`: restore a file of measurements, or time one batch of it."""
+    folder = Path(sys.modules["__main__"].__file__).parent
+    parameters = [p for p in inspect.signature(restore).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    named = [p.name for p in parameters if p.annotation is Path]
+    schemas = about(folder)["restore"]
+
+    parser = argparse.ArgumentParser(prog=f"python -m methods.{folder.name}.restore", description=inspect.getdoc(restore))
+    parser.add_argument("--y", type=Path, required=True, help="measurements, float16 .npy of [N, H, W, C]")
+    parser.add_argument("--theta", type=Path, help="the θ of each image, .npy; only for a method whose rule names it")
+    for name in named:
+        parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True, help="an input that the rule names")
+    parser.add_argument("--output", type=Path, required=True, help="estimates, float16 .npy; the facts go to .json beside it")
+    parser.add_argument("--timing", action="store_true", help=f"time the first {TIMING_BATCH} images instead")
+    parser.add_argument("--seed", type=int, help="seed of the run, for a method that has any randomness")
+    parser.add_argument("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
+    add_options(parser, schemas)
+    args = parser.parse_args()
+
+    limit_threads(args.threads)
+    given = {name: getattr(args, name) for name in [*named, *schemas]}
+    if any(p.name == "seed" for p in parameters):
+        given["seed"] = args.seed or 0
+    facts = describe(args.y)
+    with store.clear_errors():
+        y = store.load_array(args.y)
+        if not len(y):
+            sys.exit(f"{args.y}: holds no images")
+        told = store.load_array(args.theta) if args.theta else None
+        family = {key: facts[key] for key in ("family", "options")}
+        measured = Measured(y, family, told)
+        record = {
+            "method": folder.name,
+            "dataset": facts["dataset"],
+            "measurement": facts["measurement"],
+            "seed": args.seed,
+        }
+        record |= {"options": {name: given[name] for name in schemas}, "threads": args.threads}
+        run = timed if args.timing else restored
+        estimates, measurements = run(lambda part: restore(part, **given), measured)
+        store.save_array(args.output, estimates)
+        store.save_json(args.output.with_suffix(".json"), record | measurements | {"device": device_name()})
+
+
+Restorer = Callable[[Measured], Iterator]
+
+
+def restored(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
+    """The last estimate of every image, float16 [N, H, W, C], chunk by chunk."""
+    count, began, spoke = len(measured.y), time.monotonic(), time.monotonic()
+    estimates = np.empty(measured.y.shape, np.float16)
+    for start in range(0, count, CHUNK):
+        part = loaded(measured[start : start + CHUNK])
+        for estimate in restore(part):  # noqa: B007 - only the last one counts
+            pass
+        estimates[start : start + CHUNK] = checked(estimate, part)
+        done, now = min(start + CHUNK, count), time.monotonic()
+        if now - spoke > 10 or done == count:
+            print(f"restored {done}/{count}  {(now - began) / done * (count - done):.0f} s to go", flush=True)
+            spoke = now
+    return estimates, {"seconds": time.monotonic() - began}
+
+
+def timed(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
+    """Estimates of one batch with the time each took: float16 [T, B, H, W, C] and {"steps": [T], "seconds": [T]}.
+
+    The clock starts with the measurements in memory and stops at each estimate when the device is done; saving is not counted. An
+    untimed warm-up; quick methods run up to 5 times and the median counts. Of a long search a geometric series of steps is kept.
+    """
+    batch = loaded(measured[:TIMING_BATCH])
+    next(iter(restore(batch)))
+    runs: list[list[float]] = []
+    busy = others_busy()
+    while not runs or (len(runs) < 5 and sum(run[-1] for run in runs) < 5):
+        estimates, steps, seconds, unsaved = [], [], [], 0.0
+        synchronise()
+        began = time.perf_counter()
+        for step, estimate in enumerate(restore(batch), start=1):
+            synchronise()
+            now = time.perf_counter()
+            seconds.append(now - began - unsaved)
+            kept = not steps or step >= 1.1 * steps[-1]
+            if kept:
+                steps.append(step)
+                estimates.append(checked(estimate, batch))
+            unsaved += time.perf_counter() - now
+        if not kept:
+            steps.append(step)
+            estimates.append(checked(estimate, batch))
+        runs.append(seconds)
+    median = np.median(runs, axis=0)
+    if (others := busy()) > 0.25:
+        print(f"warning: other programs kept {others:.1f} cores busy meanwhile; do not trust these times", file=sys.stderr)
+    kept_seconds = [float(median[step - 1]) for step in steps]
+    facts = {"steps": steps, "seconds": kept_seconds, "runs": len(runs), "images": len(batch.y), "others_busy": others}
+    return np.stack(estimates), facts
+
+
+def loaded(part: Measured) -> Measured:
+    return replace(part, y=np.asarray(part.y, np.float32), told=None if part.told is None else np.array(part.told))
+
+
+def checked(estimate, part: Measured) -> np.ndarray:
+    """The estimate clipped to [0, 1], float16 [N, H, W, C]. Raises SystemExit where it is not finite or misshapen."""
+    array = np.asarray(estimate.cpu() if hasattr(estimate, "cpu") else estimate, np.float32)
+    if array.shape != part.y.shape:
+        sys.exit(f"the estimate has shape {array.shape}, the measurements {part.y.shape}")
+    if not np.isfinite(array).all():
+        sys.exit("the estimate holds values that are not finite")
+    return np.clip(array, 0, 1).astype(np.float16)
+
+
+def limit_threads(threads: int) -> None:
+    """Bound the threads of the libraries that this process has loaded; others read OMP_NUM_THREADS, which Snakemake sets."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(threads)
+        torch.set_num_interop_threads(1)
+    if cv2 := sys.modules.get("cv2"):
+        cv2.setNumThreads(threads)
+
+
+def synchronise() -> None:
+    if (torch := sys.modules.get("torch")) and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def device_name() -> str:
+    """What stands beside every time: the name of the GPU that was used, else of the processor."""
+    if (torch := sys.modules.get("torch")) and torch.cuda.is_initialized():
+        return torch.cuda.get_device_name()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def others_busy() -> Callable[[], float]:
+    """A function that says how many cores other programs have kept busy since this call."""
+    import psutil
+
+    def busy() -> float:
+        times = psutil.cpu_times()
+        return sum(times) - times.idle - getattr(times, "iowait", 0) - getattr(times, "guest", 0)
+
+    before, own, began = busy(), sum(os.times()[:4]), time.monotonic()
+    return lambda: max(0.0, (busy() - before - sum(os.times()[:4]) + own) / max(time.monotonic() - began, 1e-9))

@@ -1,0 +1,40 @@
+"""The device that a learned method runs on, and the lease that keeps a GPU to one job."""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+_lease: FileLock | None = None  # held until the process ends, however it ends
+
+
+def take() -> torch.device:
+    """A GPU that no other job of this benchmark holds (waiting for one if need be), else the CPU.
+
+    A file lock per GPU is the lease: Snakemake counts GPUs but does not say which one a job gets.
+    """
+    global _lease
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    if _lease is None:
+        folder = Path(tempfile.gettempdir())
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(torch.cuda.device_count()))))
+        names = visible.split(",")
+        locks = [FileLock(folder / f"ambient-benchmark-gpu-{name.strip()}.lock") for name in names]
+        while _lease is None:
+            for index, lock in enumerate(locks):
+                try:
+                    lock.acquire(blocking=False)
+                except Timeout:
+                    continue
+                torch.cuda.set_device(index)
+                _lease = lock
+                break
+            else:
+                print("every GPU is in use; waiting for one", file=sys.stderr, flush=True)
+                time.sleep(10)
+    return torch.device("cuda", torch.cuda.current_device())

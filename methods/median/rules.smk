@@ -1,0 +1,13 @@
+# Against noise.
+module bench:
+    snakefile:
+        config["bench"]
+    config:
+        config
+
+
+use rule restore from bench with:
+    input:
+        y="<measured>/test.y.npy",
+    wildcard_constraints:
+        measurement="add_noise.*",

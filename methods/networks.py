@@ -1,0 +1,181 @@
+"""The paper's three networks: 3×3 kernels, stride 2, ReLU, batch norm except where noted.
+
+Images go in and come out as [B, H, W, C] in [0, 1]; inside, the same memory is read as [B, C, H, W] (channels last).
+Legend: B batch, H W C image, D latent.
+"""
+
+import sys
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+
+class Architecture(NamedTuple):
+    latent: int
+    encoder: tuple[int, ...]  # channels of each stride-2 convolution
+    decoder: tuple[int, ...]  # channels at H/4 (linear layer), then of each transposed convolution but the last
+    discriminator: tuple[int, ...]  # the last convolution's output are the features
+
+
+# Keyed by image shape. CelebA's 64×64×3 networks take their place here.
+ARCHITECTURES = {
+    (28, 28, 1): Architecture(latent=20, encoder=(16, 32, 64), decoder=(32, 16), discriminator=(16, 32, 64)),
+}
+
+
+def architecture(shape: tuple[int, int, int]) -> Architecture:
+    if tuple(shape) not in ARCHITECTURES:
+        known = ", ".join("×".join(map(str, s)) for s in ARCHITECTURES)
+        sys.exit(f"methods/networks.py: no networks for images of {'×'.join(map(str, shape))}; there are some for {known}")
+    return ARCHITECTURES[tuple(shape)]
+
+
+def down(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)
+
+
+def up(inputs: int, outputs: int) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
+
+
+class ToImage(nn.ConvTranspose2d):
+    """`up`, computed on the CPU as a matrix product and `fold`: PyTorch's own is slow where there are few output channels."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
+
+    def forward(self, maps: Tensor) -> Tensor:  # [B, C, H, W] -> [B, O, 2H, 2W]
+        if maps.device.type != "cpu":
+            return super().forward(maps)
+        batch, channels, height, width = maps.shape
+        patches = maps.permute(0, 2, 3, 1).reshape(batch * height * width, channels) @ self.weight.reshape(channels, -1)
+        patches = patches.view(batch, height * width, -1).transpose(1, 2)  # [B, O·3·3, H·W]
+        image = F.fold(patches, (2 * height, 2 * width), kernel_size=3, stride=2, padding=1)
+        return image + self.bias.view(1, -1, 1, 1)
+
+
+def halved(length: int, times: int) -> int:
+    """The side of an image after `times` stride-2 convolutions."""
+    return length if times == 0 else halved((length + 1) // 2, times - 1)
+
+
+class FlattenChannelsLast(nn.Module):
+    """[B, C, H, W] stored channels last -> [B, H·W·C], without moving memory."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.permute(0, 2, 3, 1).flatten(1)
+
+
+class UnflattenChannelsLast(nn.Module):
+    """[B, H·W·C] -> [B, C, H, W] stored channels last, without moving memory."""
+
+    def __init__(self, shape: tuple[int, int, int]):
+        super().__init__()
+        self.shape = shape  # (H, W, C)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        return vectors.unflatten(1, self.shape).permute(0, 3, 1, 2)
+
+
+class Gaussian(NamedTuple):
+    """q(z|y) = N(μ, diag σ²)."""
+
+    mean: Tensor  # [B, D]
+    log_variance: Tensor  # [B, D]
+
+    def sample(self, generator: Generator) -> Tensor:
+        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
+        return self.mean + (0.5 * self.log_variance).exp() * noise
+
+
+class Encoder(nn.Module):
+    """q(z|y) from a measurement y."""
+
+    def __init__(self, shape: tuple[int, int, int]):
+        super().__init__()
+        height, width, channels = shape
+        arch = architecture(shape)
+        widths = (channels, *arch.encoder)
+        self.body = nn.Sequential(
+            *(
+                layer
+                for i, o in zip(widths, widths[1:], strict=False)
+                for layer in (down(i, o), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
+            ),
+            FlattenChannelsLast(),
+        )
+        flat = widths[-1] * halved(height, len(arch.encoder)) * halved(width, len(arch.encoder))
+        self.heads = nn.Linear(flat, 2 * arch.latent)  # μ and log σ² side by side
+
+    def forward(self, y: Tensor) -> Gaussian:  # [B, H, W, C]
+        return Gaussian(*self.heads(self.body(y.permute(0, 3, 1, 2))).chunk(2, dim=1))
+
+
+class Decoder(nn.Module):
+    """x^g = Dec(z), in [0, 1]."""
+
+    def __init__(self, shape: tuple[int, int, int]):
+        super().__init__()
+        height, width, channels = shape
+        arch = architecture(shape)
+        times = len(arch.decoder)
+        start = (height >> times, width >> times, arch.decoder[0])
+        widths = arch.decoder
+        self.body = nn.Sequential(
+            nn.Linear(arch.latent, start[0] * start[1] * start[2]),
+            UnflattenChannelsLast(start),
+            nn.BatchNorm2d(arch.decoder[0]),
+            nn.ReLU(inplace=True),
+            *(
+                layer
+                for i, o in zip(widths, widths[1:], strict=False)
+                for layer in (up(i, o), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
+            ),
+            ToImage(widths[-1], channels),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:  # [B, D] -> [B, H, W, C]
+        return self.body(z).permute(0, 2, 3, 1)
+
+
+class Verdict(NamedTuple):
+    logit: Tensor  # [B]; sigmoid(logit) = Dis(y)
+    features: Tensor  # Dis_l(y): the last convolution, before its batch norm
+
+
+class Discriminator(nn.Module):
+    """Dis(y) and Dis_l(y) of a measurement y."""
+
+    def __init__(self, shape: tuple[int, int, int]):
+        super().__init__()
+        height, width, channels = shape
+        widths = architecture(shape).discriminator
+        middle = list(zip(widths, widths[1:], strict=False))
+        self.features = nn.Sequential(
+            down(channels, widths[0]),
+            nn.ReLU(inplace=True),
+            *(layer for i, o in middle[:-1] for layer in (down(i, o), nn.BatchNorm2d(o), nn.ReLU(inplace=True))),
+            down(*middle[-1]),
+        )
+        flat = widths[-1] * halved(height, len(widths)) * halved(width, len(widths))
+        self.verdict = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(), FlattenChannelsLast(), nn.Linear(flat, 1))
+
+    def forward(self, y: Tensor) -> Verdict:  # [B, H, W, C]
+        features = self.features(y.permute(0, 3, 1, 2))
+        return Verdict(self.verdict(features).squeeze(1), features)
+
+
+NETWORKS = {"encoder": Encoder, "decoder": Decoder, "discriminator": Discriminator}
+
+
+def initialise(network: nn.Module, generator: Generator) -> nn.Module:
+    """Weights N(0, 0.02²) and biases 0, as the original's, on the generator's device."""
+    network.to(generator.device, memory_format=torch.channels_last)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(layer.weight, 0, 0.02, generator=generator)
+            nn.init.zeros_(layer.bias)
+    return network

@@ -1,0 +1,18 @@
+# The upper bound, a control: the only method that sees clean images.
+module bench:
+    snakefile:
+        config["bench"]
+    config:
+        {**config, "seeded": True}
+
+
+use rule train from bench with:
+    input:
+        y="<measured>/train.y.npy",
+        clean="<results>/clean/{dataset}/train.npy",
+
+
+use rule restore from bench with:
+    input:
+        y="<measured>/test.y.npy",
+        model="<model>/model.pt",

@@ -1,0 +1,14 @@
+# Where values are lost: sees which.
+module bench:
+    snakefile:
+        config["bench"]
+    config:
+        config
+
+
+use rule restore from bench with:
+    input:
+        y="<measured>/test.y.npy",
+        theta="<measured>/test.theta.npy",
+    wildcard_constraints:
+        measurement="drop_.*",

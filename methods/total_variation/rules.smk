@@ -1,0 +1,12 @@
+# Sees which values are lost.
+module bench:
+    snakefile:
+        config["bench"]
+    config:
+        config
+
+
+use rule restore from bench with:
+    input:
+        y="<measured>/test.y.npy",
+        theta="<measured>/test.theta.npy",

@@ -1,0 +1,96 @@
+"""What the report programs are given: checked when it is read, complete when it is written."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+import store
+
+CAPTIONS = Path(__file__).parent / "captions"
+SCORE_KEYS = ["dataset", "measurement", "method", "seed", "image"]
+TIMING = ["dataset", "measurement", "method", "seed", "step", "seconds", "mse", "images", "device", "threads"]
+
+
+def read_csv(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
+    """The rows of a `.csv` file. Raises SystemExit in one line where it is absent, broken or lacks a column."""
+    try:
+        rows = pd.read_csv(path)
+    except FileNotFoundError:
+        sys.exit(f"{path}: no such file; run the step that makes it (`snakemake {path}`)")
+    except ValueError as error:  # all that pandas raises for a broken file, an empty one included
+        sys.exit(f"{path}: not a complete .csv file ({error}); delete it and run again")
+    if lacking := [column for column in columns if column not in rows]:
+        sys.exit(f"{path}: lacks the column {', '.join(lacking)}; delete it and run again")
+    return rows
+
+
+def read_cells(paths: list[Path], columns: list[str], dataset: str, measurements, methods) -> pd.DataFrame:
+    """The rows of many `.csv` files, all of one data set and all of listed measurements and methods."""
+    if not paths:
+        return pd.DataFrame(columns=columns)
+    parts = []
+    for path in paths:
+        part = read_csv(path, columns)
+        for column, known in {"dataset": [dataset], "measurement": measurements, "method": methods}.items():
+            if strangers := set(part[column]) - set(known):
+                sys.exit(f"{path}: {column} {', '.join(map(str, strangers))} is not among {', '.join(known)}")
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def write(path: Path, text: str) -> None:
+    with store.replacing(path) as partial:
+        partial.write_text(text)
+
+
+def save_figure(figure, stem: Path) -> None:
+    """`stem`.png for the page and `stem`.pdf for a paper."""
+    for kind, facts in {"png": {}, "pdf": {"CreationDate": None}}.items():  # no date: the same figure, the same bytes
+        with store.replacing(stem.with_name(f"{stem.name}.{kind}")) as partial:
+            figure.savefig(partial, format=kind, dpi=180, metadata=facts)
+
+
+def caption(name: str, **facts) -> str:
+    """The text of captions/`name`.md with its {facts} filled in."""
+    return " ".join((CAPTIONS / f"{name}.md").read_text().split()).format(**facts)
+
+
+def title(name: str, titles: dict[str, str]) -> str:
+    return titles.get(name, name.replace("_", " "))
+
+
+def short(value: float) -> str:
+    """Three significant digits without an exponent: 0.0123, 4.56, 1,230."""
+    if pd.isna(value):
+        return "–"
+    decimals = 2 if value == 0 else 2 - int(f"{abs(value):.2e}".partition("e")[2])
+    return f"{round(value, decimals):,.{max(0, decimals)}f}"
+
+
+# Types for argparse
+
+
+def names(text: str) -> list[str]:
+    return text.split()
+
+
+def pair(text: str) -> tuple[str, Path]:
+    """`name=path`"""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=path")
+    return name, Path(path)
+
+
+def mapping(text: str) -> dict:
+    """JSON itself, or the name of a file that holds it."""
+    if not text.lstrip().startswith("{"):
+        return store.load_json(Path(text))
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not valid JSON ({error}): {text}") from error

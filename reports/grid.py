@@ -1,0 +1,276 @@
+"""Tables, laid out once: a grid of cells, written as Markdown, LaTeX and plain text here and as HTML by page.html.
+
+The grids are made from what `reports.table` saves: `values` (table.csv, a row for each measurement, method and metric),
+`methods` (methods.csv, a row for each method and measurement) and `training` (training.csv, a row for each model).
+"""
+
+import itertools
+from typing import NamedTuple
+
+import pandas as pd
+
+from metrics.metrics import METRICS
+from reports.files import caption, short, title
+
+MAIN = ["psnr", "ssim"]
+DETAILS = ["mse_observed", "mse_unobserved", "consistency"]
+DECIMALS = {"psnr": 2, "ssim": 3}  # of all others 4
+ARROWS = {"higher": " ↑", "lower": " ↓", "near 1": ""}
+SECTIONS = {False: "sees no clean image", True: "sees clean images: an upper bound, not a competitor"}
+LATEX = {"\\": r"\textbackslash{}", "–": "--", "±": r"$\pm$", "×": r"$\times$", "θ": r"$\theta$", "σ": r"$\sigma$",
+         "²": r"$^2$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "“": "``", "”": "''", "<": "$<$", ">": "$>$",
+         "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}  # fmt: skip
+LATEX |= {character: "\\" + character for character in "&%$#_{}"}
+
+
+class Cell(NamedTuple):
+    text: str
+    spread: str = ""  # half of the interval
+    bold: bool = False
+
+
+class Column(NamedTuple):
+    group: str  # neighbours with the same group share a heading
+    title: str
+    numeric: bool = True
+
+
+class Section(NamedTuple):
+    title: str
+    rows: list[tuple[str, list[Cell]]]  # label of the row, a cell for each column
+
+
+class Grid(NamedTuple):
+    corner: str
+    columns: list[Column]
+    sections: list[Section]
+
+    @property
+    def groups(self) -> list[tuple[str, int]]:
+        """The upper heading: (title, number of columns)."""
+        return [(group, len(list(run))) for group, run in itertools.groupby(self.columns, lambda column: column.group)]
+
+
+# What the tables hold
+
+
+def winners(values: pd.DataFrame, metric: str, methods) -> set[str]:
+    """Of `methods`, the best and those whose interval overlaps the best's; `values` are of one measurement."""
+    rows = values[(values["metric"] == metric) & values["method"].isin(methods)].dropna(subset="mean")
+    better = METRICS[metric].better
+    if rows.empty or better not in ("higher", "lower"):
+        return set()
+    best = rows.loc[rows["mean"].idxmax() if better == "higher" else rows["mean"].idxmin()]
+    overlaps = (rows["low"] <= best["high"]) & (rows["high"] >= best["low"])
+    return set(rows["method"][overlaps]) | {best["method"]}
+
+
+def value_cells(values: pd.DataFrame, methods: pd.DataFrame, metrics: list[str], with_paper: bool = False):
+    """(columns, {method: cells}) with a group of columns for each measurement."""
+    order = list(methods["method"].unique())
+    unsupervised = set(methods["method"][methods["clean"] == "no"])
+    columns, cells = [], {method: [] for method in order}
+    for measurement, here in values.groupby("measurement", sort=False):
+        group = title(measurement, {})
+        for metric in metrics:
+            of_metric = here[here["metric"] == metric].dropna(subset="mean").set_index("method")
+            if of_metric.empty:
+                continue
+            unit = f" {METRICS[metric].unit}" if METRICS[metric].unit else ""
+            columns.append(Column(group, METRICS[metric].title + unit + ARROWS[METRICS[metric].better]))
+            bold, decimals = winners(here, metric, unsupervised), DECIMALS.get(metric, 4)
+            for method in order:
+                if method not in of_metric.index:
+                    cells[method].append(Cell("–"))
+                    continue
+                row = of_metric.loc[method]
+                half = f"{(row['high'] - row['low']) / 2:.{decimals}f}" if pd.notna(row["high"]) else ""
+                cells[method].append(Cell(f"{row['mean']:.{decimals}f}", half, method in bold))
+        if with_paper and here["paper"].notna().any():
+            columns.append(Column(group, "paper"))
+            published = here.pivot(index="method", columns="metric", values="paper")
+            for method in order:
+                row = published.loc[method, MAIN].dropna() if method in published.index else ()
+                cells[method].append(Cell(f"{row['psnr']:.2f} / {row['ssim']:.2f}" if len(row) else ""))
+    return columns, cells
+
+
+def sections(values: pd.DataFrame, methods: pd.DataFrame, cells: dict[str, list[Cell]]) -> list[Section]:
+    """The rows in the order of `methods`, those that see clean images apart."""
+    usual = values["images"].max()
+    made = []
+    for sees_clean, heading in SECTIONS.items():
+        rows = []
+        for method, facts in methods.groupby("method", sort=False):
+            if (facts["clean"].iloc[0] != "no") == sees_clean:
+                images = values["images"][values["method"] == method].max()
+                fewer = f" ({images:,} images)" if images < usual else ""
+                rows.append((facts["title"].iloc[0] + fewer, cells[method]))
+        if rows:
+            made.append(Section(heading, rows))
+    return made
+
+
+def table_1(values: pd.DataFrame, methods: pd.DataFrame) -> Grid:
+    """PSNR and SSIM of every method on every measurement, what it may see, its size and its time."""
+    columns, cells = value_cells(values, methods, MAIN, with_paper=True)
+    for method, facts in methods.groupby("method", sort=False):
+        seen = [Cell(facts["clean"].iloc[0]), Cell(facts["theta"].iloc[0])]
+        size, time = facts["parameters"].max(), facts["ms_per_image"].astype(float).quantile(0.5)
+        costs = [Cell("–" if pd.isna(size) else f"{int(size):,}"), Cell("< 0.001" if time < 0.001 else short(time))]
+        cells[method] += [*seen, *costs]
+    columns += [
+        Column("sees", "clean images", numeric=False),
+        Column("sees", "θ", numeric=False),
+        Column("costs", "parameters"),
+        Column("costs", "ms / image"),
+    ]
+    return Grid("method", columns, sections(values, methods, cells))
+
+
+def details(values: pd.DataFrame, methods: pd.DataFrame) -> Grid:
+    """The error where values were seen and where they were lost, and the distance to the measurement."""
+    columns, cells = value_cells(values, methods, DETAILS)
+    return Grid("method", columns, sections(values, methods, cells))
+
+
+def training_table(training: pd.DataFrame) -> Grid:
+    """What training each model took."""
+    columns = [Column("", name, numeric) for name, numeric in
+               {"measurement": False, "seed": True, "steps": True, "seconds": True, "images / s": True,
+                "parameters": False, "device": False}.items()]  # fmt: skip
+    rows = [
+        (
+            model["title"],
+            [
+                Cell(title(model["measurement"], {})),
+                Cell(str(model["seed"])),
+                Cell("–" if pd.isna(model["steps"]) else f"{int(model['steps']):,}"),
+                Cell(short(model["seconds"])),
+                Cell(short(model["images_per_second"])),
+                Cell(model["parameters"]),
+                Cell(hardware(model)),
+            ],
+        )
+        for _, model in training.iterrows()
+    ]
+    return Grid("method", columns, [Section("", rows)])
+
+
+# What stands below them
+
+
+def hardware(row) -> str:
+    """The device, with its threads where it is a processor."""
+    plural = "s" if row["threads"] != 1 else ""
+    return f"{row['device']}, {int(row['threads'])} thread{plural}"
+
+
+def span(numbers: pd.Series) -> str:
+    """`64`, or `64 to 10,000` where they differ."""
+    return " to ".join(f"{int(number):,}" for number in sorted({numbers.min(), numbers.max()}))
+
+
+def test_images(values: pd.DataFrame) -> str:
+    return span(values["images"][values["metric"] == "psnr"])
+
+
+def table_caption(values: pd.DataFrame, methods: pd.DataFrame) -> str:
+    seeds, timed = values["seeds"][values["seeds"] > 0], methods.dropna(subset="ms_per_image")
+    facts = {
+        "images": test_images(values),
+        "seeds": span(seeds) if len(seeds) else "none has any",
+        "batch": span(timed["batch"]) if len(timed) else "64",
+        "device": "; ".join(dict.fromkeys(map(hardware, timed.to_dict("records")))) or "not timed",
+    }
+    paper = f" {caption('paper')}" if values["paper"].notna().any() else ""
+    return caption("table", **facts) + paper
+
+
+def details_caption(values: pd.DataFrame) -> str:
+    shown = [metric for metric in DETAILS if values["mean"][values["metric"] == metric].notna().any()]
+    titles = {metric: METRICS[metric].title[0].upper() + METRICS[metric].title[1:] for metric in shown}
+    return caption("details", metrics=" ".join(f"{titles[metric]}: {METRICS[metric].says}" for metric in shown))
+
+
+# How they are written
+
+
+def markdown(grid: Grid, below: str) -> str:
+    """A table as GitHub shows it, with the caption under it."""
+
+    def line(cells):
+        return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+    def shown(cell):
+        return (f"**{cell.text}**" if cell.bold else cell.text) + (f" ± {cell.spread}" if cell.spread else "")
+
+    heads = [f"{column.group}<br>{column.title}" if column.group else column.title for column in grid.columns]
+    sides = ["--:" if column.numeric else ":--" for column in grid.columns]
+    lines = [line([grid.corner, *heads]), line([":--", *sides])]
+    for section in grid.sections:
+        if section.title:
+            lines.append(line([f"*{section.title}*", *[""] * len(grid.columns)]))
+        lines += [line([label, *map(shown, cells)]) for label, cells in section.rows]
+    return "\n".join([*lines, "", below, ""])
+
+
+def tex(text: str) -> str:
+    return "".join(LATEX.get(character, character) for character in text)
+
+
+def latex(grid: Grid, below: str, label: str) -> str:
+    r"""A `table` for a document that uses booktabs; the widest of them want `table*` or a landscape page."""
+
+    def shown(cell):
+        text = rf"\textbf{{{tex(cell.text)}}}" if cell.bold else tex(cell.text)
+        return text + (rf"\,{{\tiny$\pm${cell.spread}}}" if cell.spread else "")
+
+    def row(cells):
+        return " & ".join(cells) + r" \\"
+
+    upper, rules, at = [""], [], 2
+    for group, width in grid.groups:
+        upper.append(rf"\multicolumn{{{width}}}{{c}}{{{tex(group)}}}")
+        rules.append(rf"\cmidrule(lr){{{at}-{at + width - 1}}}" if group else "")
+        at += width
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
+        rf"\caption{{{tex(below)}}}\label{{{label}}}",
+        rf"\begin{{tabular}}{{l{''.join('r' if column.numeric else 'l' for column in grid.columns)}}}",
+        r"\toprule",
+        row(upper),
+        "".join(rules),
+        row([tex(grid.corner), *(tex(column.title) for column in grid.columns)]),
+    ]
+    for section in grid.sections:
+        lines += [r"\midrule", rf"\multicolumn{{{1 + len(grid.columns)}}}{{l}}{{\textit{{{tex(section.title)}}}}} \\"]
+        lines += [row([tex(label), *map(shown, cells)]) for label, cells in section.rows]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def summary(values: pd.DataFrame, methods: pd.DataFrame, heading: str, width: int = 78) -> str:
+    """PSNR / SSIM for a terminal: as many measurements side by side as fit, the others below."""
+    columns, cells = value_cells(values, methods, MAIN)
+    made = sections(values, methods, cells)
+    first = 2 + max(len(label) for section in made for label, _ in section.rows)
+    places = list(range(0, len(columns), len(MAIN)))  # of each measurement's PSNR; its SSIM is the next
+    widths = {at: 2 + max(len("99.99 / 0.999 *"), len(columns[at].group)) for at in places}
+    lines = [heading]
+    while places:
+        block = [places.pop(0)]
+        while places and first + sum(widths[at] for at in [*block, places[0]]) <= width:
+            block.append(places.pop(0))
+        lines += ["", (" " * first + "".join(columns[at].group.ljust(widths[at]) for at in block)).rstrip()]
+        for section in made:
+            lines.append(section.title)
+            for label, row in section.rows:
+                line = label.ljust(first)
+                for at in block:
+                    psnr, ssim = row[at : at + 2]
+                    both = f"{psnr.text:>5} / {ssim.text} {'*' * psnr.bold}" if psnr.text != "–" else "    –"
+                    line += both.ljust(widths[at])
+                lines.append(line.rstrip())
+    return "\n".join([*lines, "", "* best PSNR without clean images, or an interval that overlaps the best's", ""])

@@ -1,0 +1,177 @@
+"""Timing → error against time, and how many times as long one method takes as another for the same error.
+
+A panel for each measurement: iterative methods are curves, one-shot methods points, on a logarithmic time axis.
+Written as OUTPUT.png, OUTPUT.pdf and OUTPUT.json (the speed-up of every measurement).
+"""
+
+import argparse
+import itertools
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+import pandas as pd
+
+import store
+from reports import files
+from reports.grid import hardware
+
+matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
+import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib import ticker  # noqa: E402
+
+PANELS = 3  # side by side
+# Okabe and Ito's colours, told apart with any colour vision; less their yellow, which is faint on white
+COMPARED = ["#D55E00", "#0072B2"]  # the two methods of the speed-up
+OTHERS = ["#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000"]
+MARKERS = "osD^vPX<>ph*"
+
+
+class Speedup(NamedTuple):
+    relation: str  # "equal", "more" (never reached: a lower bound) or "at most" (there at its first estimate)
+    factor: float
+    mse: float  # of the fast method, to be reached
+    fast_seconds: float
+    slow_seconds: float  # when the slow method reaches it, or where its curve ends
+
+    def says(self, fast: str, slow: str) -> str:
+        if self.relation == "more":
+            ends = f"{files.short(self.slow_seconds)} s (> {files.short(self.factor)}×)"
+            return f"{slow} does not reach the MSE of {fast} in {ends}"
+        if self.relation == "at most":
+            return f"{slow} is at or below the MSE of {fast} from its first estimate (≤ {files.short(self.factor)}×)"
+        return f"{slow} takes {files.short(self.factor)}× as long for the MSE of {fast}"
+
+
+def speedup(fast: pd.DataFrame, slow: pd.DataFrame) -> Speedup:
+    """How many times the seconds of `fast`'s last estimate `slow` takes to reach its MSE.
+
+    Both hold `seconds` and `mse`, one row an estimate, in order. Between two estimates the curve is a straight line.
+    """
+    target, base = fast["mse"].iloc[-1], fast["seconds"].iloc[-1]
+    seconds, mse = slow["seconds"].to_numpy(), slow["mse"].to_numpy()
+    there = np.flatnonzero(mse <= target)
+    if not len(there):
+        relation, reached = "more", seconds[-1]
+    elif there[0] == 0:
+        relation, reached = "at most", seconds[0]
+    else:
+        before, after = there[0] - 1, there[0]
+        share = (mse[before] - target) / (mse[before] - mse[after])
+        relation, reached = "equal", seconds[before] + share * (seconds[after] - seconds[before])
+    return Speedup(relation, float(reached / base), float(target), float(base), float(reached))
+
+
+def curves(timing: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    """{(measurement, method): one row a step, `seconds` and `mse` the medians over seeds}."""
+    return {
+        cell: rows.groupby("step", as_index=False)[["seconds", "mse"]].median()
+        for cell, rows in timing.groupby(["measurement", "method"], sort=False)
+    }
+
+
+def draw_panel(ax, lines: dict[str, pd.DataFrame], styles: dict[str, dict], found: Speedup | None, says: str) -> None:
+    """`lines` are {method: its rows of `curves`}; `styles` {method: keywords of a line}."""
+    for method, line in lines.items():
+        width = {"markersize": 8.5} if len(line) == 1 else {"markersize": 5, "markevery": [0, -1], "linewidth": 1.6}
+        ax.plot(line["seconds"], line["mse"], **styles[method], **width, markeredgecolor="white", markeredgewidth=0.6)
+    if found and found.relation != "at most":
+        ax.plot([found.fast_seconds, found.slow_seconds], [found.mse] * 2, ":", color="0.35", linewidth=1, zorder=1)
+    ax.set(xscale="log", yscale="log", xlabel="seconds")
+    ax.margins(0.08)
+    ax.text(
+        0,
+        1.03,
+        "\n".join(textwrap.wrap(says, 48, break_on_hyphens=False)),
+        transform=ax.transAxes,
+        fontsize=8,
+        color="0.25",
+        va="bottom",
+    )
+    ax.xaxis.set_major_locator(ticker.LogLocator(numticks=7))
+    ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=12))
+    ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(ticker.NullFormatter())
+    ax.grid(color="0.9", linewidth=0.6)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def looks(methods: list[str], compared: list[str]) -> dict[str, dict]:
+    """{method: colour and marker}; no two share both, among up to 60."""
+    others = [method for method in methods if method not in compared]
+    colours = dict(zip(compared, COMPARED, strict=True)) | dict(zip(others, itertools.cycle(OTHERS), strict=False))
+    markers = dict(zip([*compared, *others], itertools.cycle(MARKERS), strict=False))
+    return {method: {"color": colours[method], "marker": markers[method]} for method in methods}
+
+
+def draw(timing: pd.DataFrame, measurements, methods, titles, found: dict[str, Speedup], compared) -> plt.Figure:
+    styles = looks(methods, compared)
+    pair = [files.title(method, titles) for method in compared]
+    of_cell = curves(timing)
+    across = min(PANELS, len(measurements))
+    down = -(-len(measurements) // across)
+    size = (3.7 * across + 1.6, 3.5 * down + 0.3)
+    figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
+    for ax in axes.flat[len(measurements) :]:
+        ax.axis("off")
+    for ax, measurement in zip(axes.flat, measurements, strict=False):
+        lines = {method: of_cell[measurement, method] for method in methods if (measurement, method) in of_cell}
+        speed = found.get(measurement)
+        draw_panel(ax, lines, styles, speed, speed.says(*pair) if speed else "")
+        ax.set_title(files.title(measurement, {}), loc="left", fontsize=11, fontweight="bold", pad=32 if found else 8)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("MSE")
+    shown = [method for method in methods if method in set(timing["method"])]
+    iterative = set(timing["method"][timing["step"] > 1])
+    handles = [plt.Line2D([], [], **styles[m], linestyle="-" if m in iterative else "none") for m in shown]
+    labels = [files.title(method, titles) for method in shown]
+    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
+    devices = "; ".join(dict.fromkeys(map(hardware, timing.to_dict("records"))))
+    images = " or ".join(f"{n:,}" for n in timing["images"].unique())
+    note = f"Batch of {images} images, median over seeds. MSE on [0, 1]; ×4 for [-1, 1]. Timed on {devices}."
+    figure.supxlabel("\n".join(textwrap.wrap(note, int(15 * size[0]))), fontsize=8, color="0.25")
+    return figure
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m reports.mse_time", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--dataset", required=True, help="the data set of all files, as in their column `dataset`")
+    add("--timing", nargs="+", type=Path, required=True, metavar="CSV", help="every timing.csv, one row an estimate")
+    add("--order", type=files.names, required=True, help="the methods in the order of the legend, between spaces")
+    add("--measurements", type=files.names, required=True, help="the measurements in the order of the panels")
+    add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
+    add("--fast", default="ambient_vaegan", help="the method whose last MSE is to be reached (default: %(default)s)")
+    add("--slow", default="acsg", help="the method whose curve is to reach it (default: %(default)s)")
+    add("--output", type=Path, required=True, metavar="STEM", help="path of the figure without .png")
+    given = parser.parse_args(arguments)
+
+    with store.clear_errors():
+        timing = files.read_cells(given.timing, files.TIMING, given.dataset, given.measurements, given.order)
+        of_cell = curves(timing)
+        found = {
+            measurement: speedup(of_cell[measurement, given.fast], of_cell[measurement, given.slow])
+            for measurement in given.measurements
+            if (measurement, given.fast) in of_cell and (measurement, given.slow) in of_cell
+        }
+        compared = [given.fast, given.slow]
+        pair = [files.title(method, given.titles) for method in compared]
+        figure = draw(timing, given.measurements, given.order, given.titles, found, compared)
+        files.save_figure(figure, given.output)
+        facts = {
+            "dataset": given.dataset,
+            "images": int(timing["images"].max()),
+            "fast": pair[0],
+            "slow": pair[1],
+            "speedups": {name: speed._asdict() | {"says": speed.says(*pair)} for name, speed in found.items()},
+        }
+        store.save_json(given.output.with_name(f"{given.output.name}.json"), facts)
+
+
+if __name__ == "__main__":
+    main()

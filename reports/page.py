@@ -1,0 +1,81 @@
+"""Tables and figures → one page, index.html, that holds everything it shows and needs no network.
+
+Each data set is given as name=DIR, the folder into which `reports.table` wrote its tables and the figure programs
+restorations.* and mse_time.*; the page links to the files in it.
+"""
+
+import argparse
+import base64
+import datetime
+import os
+import sys
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+import store
+from reports import files, grid
+
+LINKS = ["table.csv", "table.md", "table.tex", "details.md", "details.tex", "methods.csv", "training.csv",
+         "restorations.png", "restorations.pdf", "mse_time.png", "mse_time.pdf", "mse_time.json"]  # fmt: skip
+
+
+def data_uri(path: Path) -> str:
+    """A picture as text, so that the page is one file."""
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def chapter(name: str, folder: Path, beside: Path) -> dict:
+    """All that page.html shows of one data set; `beside` is the folder of the page, from which its links lead."""
+    for file in [*LINKS, "restorations.json"]:
+        if not (folder / file).is_file():
+            sys.exit(f"{folder / file}: no such file; run the step that makes it (`snakemake {folder / file}`)")
+    values, methods, training = (files.read_csv(folder / f"{frame}.csv") for frame in ("table", "methods", "training"))
+    shown, timed = (store.load_json(folder / f"{figure}.json") for figure in ("restorations", "mse_time"))
+    return {
+        "name": name,
+        "tables": {
+            "table": (grid.table_1(values, methods), grid.table_caption(values, methods)),
+            "details": (grid.details(values, methods), grid.details_caption(values)),
+            "training": (grid.training_table(training), files.caption("training")),
+        },
+        "figures": {
+            "restorations": (data_uri(folder / "restorations.png"), files.caption("restorations", **shown)),
+            "mse_time": (data_uri(folder / "mse_time.png"), files.caption("mse_time", **timed)),
+        },
+        "trained": len(training) > 0,
+        "speedups": {files.title(at, {}): speed["says"] for at, speed in timed["speedups"].items()},
+        "links": {file: Path(os.path.relpath(folder / file, beside)).as_posix() for file in LINKS},
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m reports.page", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--datasets", nargs="+", type=files.pair, required=True, metavar="NAME=DIR", help="the data sets, in order")
+    add("--config", type=Path, required=True, metavar="YAML", help="the configuration of the run, shown as it is")
+    add("--commit", default="unknown", help="the version of the code, as `git describe` says it")
+    add("--date", default=datetime.date.today().isoformat(), help="the day of the report (default: today)")
+    add("--output", type=Path, required=True, metavar="HTML", help="path of the page")
+    given = parser.parse_args(arguments)
+
+    with store.clear_errors():
+        folder = Path(__file__).parent
+        if not given.config.is_file():
+            sys.exit(f"{given.config}: no such file; give the configuration of the run after --config")
+        blocks = {"trim_blocks": True, "lstrip_blocks": True}
+        pages = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, **blocks)
+        html = pages.get_template("page.html").render(
+            introduction=files.caption("introduction"),
+            chapters=[chapter(name, path, given.output.parent) for name, path in given.datasets],
+            config=given.config.read_text(),
+            commit=given.commit,
+            date=given.date,
+        )
+        files.write(given.output, html)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Clean, measured and restored → what it looks like: the same test images down the rows of every method.
+
+A panel for each measurement; rows are the original, the measurement and each method that applies; columns are the
+first images of the test split, whatever came of them. Written as OUTPUT.png, OUTPUT.pdf and OUTPUT.json (facts for
+the caption).
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+import store
+from reports import files
+
+matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
+import matplotlib.pyplot as plt  # noqa: E402
+
+CELL, TITLE, MARGIN, LETTER = 0.42, 0.32, 0.15, 0.062  # inches: an image with its gap, …, a letter at 8 points
+PANELS = 3  # side by side
+
+
+def load(path: Path, count: int) -> np.ndarray:
+    """The first `count` images of a `.npy` file as float32 [count, H, W, C], clipped to [0, 1] for display."""
+    images = store.load_array(path)
+    if images.ndim != 4 or len(images) < count:
+        sys.exit(f"{path}: holds {images.shape}, not at least {count} images [N, H, W, C]")
+    scale = 255 if images.dtype == np.uint8 else 1
+    return np.clip(images[:count].astype(np.float32) / scale, 0, 1)
+
+
+def mosaic(rows: list[np.ndarray]) -> np.ndarray:
+    """Rows of [N, H, W, C] → one picture [R(H+g), N(W+g), 4], the gaps g between images transparent."""
+    pictures = np.stack(rows)  # [R, N, H, W, C]
+    r, n, h, w, c = pictures.shape
+    gap = max(1, h // 16)
+    canvas = np.zeros((r, n, h + gap, w + gap, 4), np.float32)
+    canvas[:, :, :h, :w, :3] = pictures  # one channel fills all three
+    canvas[:, :, :h, :w, 3] = 1
+    return canvas.swapaxes(1, 2).reshape(r * (h + gap), n * (w + gap), 4)
+
+
+def draw(panels: dict[str, dict[str, np.ndarray]]) -> plt.Figure:
+    """{panel title: {row label: images [N, H, W, C]}} → a figure, at most PANELS panels side by side.
+
+    Placed by hand, in inches, so that an image is as large in a panel of few rows as in one of many.
+    """
+    labels = MARGIN + LETTER * max(len(label) for panel in panels.values() for label in panel)
+    count = len(next(iter(next(iter(panels.values())).values())))
+    across = min(PANELS, len(panels))
+    shelves = [list(panels.items())[i : i + across] for i in range(0, len(panels), across)]
+    heights = [TITLE + CELL * max(len(panel) for _, panel in shelf) for shelf in shelves]
+    width, height = across * (labels + count * CELL + MARGIN), sum(heights) + MARGIN
+    figure = plt.figure(figsize=(width, height))
+    for s, shelf in enumerate(shelves):
+        for p, (heading, panel) in enumerate(shelf):
+            left = labels + p * (labels + count * CELL + MARGIN)
+            bottom = height - sum(heights[:s]) - TITLE - CELL * len(panel)
+            box = (left / width, bottom / height, count * CELL / width, CELL * len(panel) / height)
+            ax = figure.add_axes(box)
+            rows = len(panel)
+            ax.imshow(mosaic(list(panel.values())), interpolation="nearest", aspect="auto", extent=(0, 1, rows, 0))
+            ax.set_title(heading, fontsize=10, fontweight="bold", loc="left")
+            ax.set_xticks([])
+            ax.set_yticks(np.arange(rows) + 0.5, list(panel), fontsize=8)
+            ax.tick_params(length=0)
+            ax.spines[:].set_visible(False)
+    return figure
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m reports.restorations", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--dataset", required=True, help="the data set, for the facts beside the figure")
+    add("--clean", type=Path, required=True, metavar="NPY", help="the clean test split")
+    add("--measured", nargs="+", type=files.pair, required=True, metavar="NAME=NPY",
+        help="measurement=path for each panel, in order")  # fmt: skip
+    add("--restored", nargs="+", type=files.pair, required=True, metavar="NAME=NPY",
+        help="measurement/method=path for each row; of a method with seeds, one of them")  # fmt: skip
+    add("--order", type=files.names, required=True, help="the methods in the order of the rows, between spaces")
+    add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
+    add("--images", type=int, default=8, help="how many of the test split, from its first on (default: %(default)s)")
+    add("--output", type=Path, required=True, metavar="STEM", help="path of the figure without .png")
+    given = parser.parse_args(arguments)
+
+    with store.clear_errors():
+        restored = dict(given.restored)
+        known = {f"{measurement}/{method}" for measurement, _ in given.measured for method in given.order}
+        if strangers := set(restored) - known:
+            sys.exit(f"--restored {', '.join(sorted(strangers))}: not in --measured and --order")
+        clean = load(given.clean, given.images)
+        panels = {}
+        for measurement, path in given.measured:
+            rows = {"original": clean, "measured": load(path, given.images)}
+            for method in given.order:
+                if (name := f"{measurement}/{method}") in restored:
+                    rows[files.title(method, given.titles)] = load(restored[name], given.images)
+            panels[files.title(measurement, {})] = rows
+        files.save_figure(draw(panels), given.output)
+        facts = {"dataset": given.dataset, "images": given.images, "measurements": [name for name, _ in given.measured]}
+        store.save_json(given.output.with_name(f"{given.output.name}.json"), facts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+import json
+
+TABLES = [
+    "table.csv",
+    "methods.csv",
+    "training.csv",
+    "table.md",
+    "table.tex",
+    "details.md",
+    "details.tex",
+    "summary.txt",
+]
+FIGURE = [".png", ".pdf", ".json"]
+RUNS = {dataset: runs(workflow, config, dataset) for dataset in config["datasets"]}
+SEES = json.dumps(sees(workflow, config))
+TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
+
+
+def results_of(stop, end, keep=lambda run: True):
+    """Input function: the file `end` of every run of a data set at one stop (restored, scores, …)."""
+
+    def paths(wildcards):
+        chosen = filter(keep, RUNS[wildcards.dataset])
+        return [os.path.join(config["results"], stop, wildcards.dataset, *filter(None, run), end) for run in chosen]
+
+    return paths
+
+
+def learned(run):
+    return json.loads(SEES)[run[1]]["learned"]
+
+
+def shown(run):
+    """One restoration of each method for the figure: the first seed; what is as measured stands there anyway."""
+    return run[1] != "as_measured" and run[2] in ("", str(config["seeds"][0]))
+
+
+def named(files, keep, with_seed):
+    """name=path for each file, the name being that of its run."""
+
+    def pairs(wildcards, input):
+        chosen = [run if with_seed else run[:2] for run in RUNS[wildcards.dataset] if keep(run)]
+        return " ".join(f"{'/'.join(run)}={path}" for run, path in zip(chosen, input[files], strict=True))
+
+    return pairs
+
+
+rule table:
+    input:
+        scores=results_of("scores", "test.csv"),
+        timing=results_of("scores", "timing.csv"),
+        models=results_of("models", "train.json", learned),
+    output:
+        expand("<results>/report/{{dataset}}/{file}", file=TABLES),
+    log:
+        "<logs>/report/{dataset}.table.log",
+    conda:
+        "../environment.yml"
+    params:
+        models=lambda wildcards, input: " ".join(
+            f"{wildcards.dataset}/{pair}" for pair in named("models", learned, True)(wildcards, input).split()
+        ),
+        sees=SEES,
+        titles=TITLES,
+        order=" ".join(config["methods"]),
+        measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
+        folder=subpath(output[0], parent=True),
+        version=1,
+    shell:
+        "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
+        "--models {params.models} --sees {params.sees:q} --titles {params.titles:q} --order {params.order:q} "
+        "--measurements {params.measurements:q} --output {params.folder} > {log} 2>&1"
+
+
+rule restorations:
+    input:
+        clean="<results>/clean/{dataset}/test.npy",
+        measured=lambda wildcards: [
+            os.path.join(config["results"], "measured", wildcards.dataset, measurement, "test.y.npy")
+            for measurement in config["datasets"][wildcards.dataset]
+        ],
+        restored=results_of("restored", "test.npy", shown),
+    output:
+        multiext("<results>/report/{dataset}/restorations", *FIGURE),
+    log:
+        "<logs>/report/{dataset}.restorations.log",
+    conda:
+        "../environment.yml"
+    params:
+        measured=lambda wildcards, input: " ".join(
+            f"{name}={path}" for name, path in zip(config["datasets"][wildcards.dataset], input.measured)
+        ),
+        restored=lambda wildcards, input: named("restored", shown, False)(wildcards, input),
+        titles=TITLES,
+        order=" ".join(name for name in config["methods"] if name != "as_measured"),
+        stem=subpath(output[0], strip_suffix=".png"),
+        version=1,
+    shell:
+        "python -m reports.restorations --dataset {wildcards.dataset} --clean {input.clean} --measured {params.measured} "
+        "--restored {params.restored} --order {params.order:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+
+
+rule mse_time:
+    input:
+        results_of("scores", "timing.csv"),
+    output:
+        multiext("<results>/report/{dataset}/mse_time", *FIGURE),
+    log:
+        "<logs>/report/{dataset}.mse_time.log",
+    conda:
+        "../environment.yml"
+    params:
+        titles=TITLES,
+        order=" ".join(config["methods"]),
+        measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
+        stem=subpath(output[0], strip_suffix=".png"),
+        version=1,
+    shell:
+        "python -m reports.mse_time --dataset {wildcards.dataset} --timing {input} --order {params.order:q} "
+        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+
+
+rule configuration:
+    output:
+        "<results>/report/config.yaml",
+    log:
+        "<logs>/report/configuration.log",
+    conda:
+        "../environment.yml"
+    params:
+        text=shown_config(config),
+    shell:
+        "printf '%s' {params.text:q} > {output} 2> {log}"
+
+
+rule page:
+    input:
+        expand("<results>/report/{dataset}/{file}", dataset=config["datasets"], file=TABLES),
+        expand(
+            "<results>/report/{dataset}/{figure}{end}",
+            dataset=config["datasets"],
+            figure=["restorations", "mse_time"],
+            end=FIGURE,
+        ),
+        config="<results>/report/config.yaml",
+    output:
+        "<results>/report/index.html",
+    log:
+        "<logs>/report/page.log",
+    conda:
+        "../environment.yml"
+    params:
+        datasets=lambda wildcards: " ".join(f"{name}={config['results']}/report/{name}" for name in config["datasets"]),
+        home=workflow.basedir,
+        version=1,
+    shell:
+        "python -m reports.page --datasets {params.datasets} --config {input.config} "
+        "--commit $(git -C {params.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"

@@ -1,0 +1,75 @@
+"""The files between the stages: plain `.npy`, `.json` and `.csv`, complete or absent.
+
+Images are [N, H, W, C] in [0, 1]: uint8 where clean (255 is 1), float16 where measured or restored.
+A file appears under its name only when all of it is on the disk, so whatever has a name can be trusted.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name to write under beside `path`; it becomes `path` if the block ends well and vanishes if not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    with replacing(path) as partial, open(partial, "wb") as file:
+        np.save(file, array)
+
+
+def load_array(path: Path) -> np.ndarray:
+    """The array of a `.npy` file, memory-mapped and read-only. Raises SystemExit where there is none."""
+    try:
+        return np.load(path, mmap_mode="r")
+    except FileNotFoundError:
+        sys.exit(f"{path}: no such file; run the step that makes it (`snakemake {path}`)")
+    except (ValueError, EOFError) as error:
+        sys.exit(f"{path}: not a complete .npy file ({error}); delete it and run again")
+
+
+def save_json(path: Path, facts: dict) -> None:
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def load_json(path: Path) -> dict:
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        sys.exit(f"{path}: no such file; run the step that makes it (`snakemake {path}`)")
+    except ValueError as error:
+        sys.exit(f"{path}: not valid JSON ({error}); delete it and run again")
+
+
+def digest(value) -> str:
+    """Twelve hexadecimal digits that name an array or a JSON-like value."""
+    data = np.ascontiguousarray(value) if isinstance(value, np.ndarray) else json.dumps(value, sort_keys=True).encode()
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def clear_errors() -> Iterator[None]:
+    """Say what the system refused (no permission, no space, …) in one line that names the file."""
+    try:
+        yield
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"{where}{error.strerror or error}; free the space or the permission, then run again")
