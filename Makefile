@@ -5,7 +5,7 @@ CORES ?= 2
 .PHONY: demo test lint bench lock clean-environment
 
 demo: .venv/ready  ## the quick benchmark on real digits, minutes, no download but packages
-	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml --quiet host reason
+	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
 
 test: .venv/ready  ## the tests
 	$(BIN)/python -m pytest -q

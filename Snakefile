@@ -1,17 +1,14 @@
-# Restoring images from corrupted data alone: clean → measured → restored → scored → reported.
+# Restoring images from corrupted data alone: clean → measured → restored → scored → reported, a folder per arrow.
 #
 #     snakemake --cores 8                                        the full reproduction (config/paper.yaml)
 #     snakemake --cores 2 --configfile config/quick.yaml         minutes, no download
-#
-# A folder per arrow: datasets/, measurements/, methods/, metrics/, reports/. The report is results/report/index.html.
-import os
 import sys
 
 from snakemake.utils import min_version
 
 min_version("9.18")
 sys.path.insert(0, workflow.basedir)
-from config.workflow import *
+from config.workflow import *  # the folder config/, not the dictionary
 
 if "datasets" not in config:
 
@@ -33,8 +30,12 @@ wildcard_constraints:
     measurement="[a-z0-9_]+",
     split="train|validation|test",
     part="test|timing",
-    seed="[0-9]+",
     run="[a-z0-9_]+(/[0-9]+)?",
+
+
+rule all:
+    input:
+        "<results>/report/index.html",
 
 
 include: "datasets/rules.smk"
@@ -42,7 +43,7 @@ include: "measurements/rules.smk"
 include: "metrics/rules.smk"
 
 
-for name in config["methods"]:
+for name, method in config["methods"].items():
     prefix_ = f"{name}_"
 
     module:
@@ -51,7 +52,7 @@ for name in config["methods"]:
             method=name,
             model=f"<results>/models/{{dataset}}/{{measurement}}/{name}/{{seed}}",
         snakefile:
-            f"{config['methods'][name]['folder']}/rules.smk"
+            f"{method['folder']}/rules.smk"
         config:
             method_config(config, name, workflow.basedir)
 
@@ -61,10 +62,8 @@ for name in config["methods"]:
 include: "reports/rules.smk"
 
 
-rule all:
-    default_target: True
-    input:
-        "<results>/report/index.html",
+onstart:
+    print_start(config)
 
 
 onsuccess:

@@ -26,6 +26,9 @@ def replacing(path: Path) -> Iterator[Path]:
         with open(partial, "rb") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say which file it was
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -41,6 +44,8 @@ def load_array(path: Path) -> np.ndarray:
         return np.load(path, mmap_mode="r")
     except FileNotFoundError:
         sys.exit(f"{path}: no such file; run the step that makes it (`snakemake {path}`)")
+    except OSError as error:
+        sys.exit(f"{path}: {error.strerror or error}")
     except (ValueError, EOFError) as error:
         sys.exit(f"{path}: not a complete .npy file ({error}); delete it and run again")
 

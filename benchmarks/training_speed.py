@@ -2,7 +2,7 @@
 
 The released schedule runs the full forward pass once per network update, three times a step, so that Dec learns against the new
 Enc and Dis against the new Dec. Ours takes all three gradients from one forward pass. Both have the same losses and batch, on one
-thread. `released` has the networks as PyTorch makes them by default (channels first); `three passes` has our networks.
+thread. `three passes` has our networks, `released` has them as PyTorch makes them by default.
 Blocks of steps alternate, and the median block counts.
 """
 
@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 from measurements.families import DropIndependent
 from methods.ambient_vaegan.model import AmbientVAEGAN
 from methods.contract import device_name
+from methods.networks import FlattenChannelsLast, ToImage, UnflattenChannelsLast
 from methods.training import update
 
 SHAPE, BATCH = (28, 28, 1), 64
@@ -31,28 +32,32 @@ class ThreePasses(AmbientVAEGAN):
         return terms
 
 
-class ChannelsFirst(ThreePasses):
-    """The same with memory laid out as [B, C, H, W] and one optimiser call per weight."""
+class Released(ThreePasses):
+    """The same schedule with networks and optimisers as PyTorch makes them by default: channels first, no layer of ours."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
-        for name, network in self.networks.items():
-            network.to(memory_format=torch.contiguous_format)
-            swap(network)
-            self.optimizers[name] = torch.optim.RMSprop(network.parameters(), lr=3e-4, alpha=0.9, foreach=False)
+        self.enc.body, self.dec.body = by_default(self.enc.body), by_default(self.dec.body)
+        self.dis.features, self.dis.verdict = by_default(self.dis.features), by_default(self.dis.verdict)
+        self.optimizers = {
+            name: torch.optim.RMSprop(network.parameters(), lr=3e-4, alpha=0.9) for name, network in self.networks.items()
+        }
 
 
-def swap(network: nn.Module) -> None:
-    """Flatten and unflatten as PyTorch does."""
-    from methods.networks import FlattenChannelsLast, UnflattenChannelsLast
+def by_default(layers: nn.Sequential) -> nn.Sequential:
+    """The same layers without our changes for speed, with fresh weights where a layer is replaced."""
 
-    for parent in list(network.modules()):
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, FlattenChannelsLast):
-                setattr(parent, name, nn.Flatten())
-            elif isinstance(layer, UnflattenChannelsLast):
-                height, width, channels = layer.shape
-                setattr(parent, name, nn.Unflatten(1, (channels, height, width)))
+    def plain(layer: nn.Module) -> nn.Module:
+        if isinstance(layer, FlattenChannelsLast):
+            return nn.Flatten()
+        if isinstance(layer, UnflattenChannelsLast):
+            height, width, channels = layer.shape
+            return nn.Unflatten(1, (channels, height, width))
+        if isinstance(layer, ToImage):
+            return nn.ConvTranspose2d(layer.in_channels, layer.out_channels, 3, stride=2, padding=1, output_padding=1)
+        return layer.to(memory_format=torch.contiguous_format)
+
+    return nn.Sequential(*map(plain, layers))
 
 
 def main() -> None:
@@ -63,7 +68,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     batch = {"y": torch.rand(BATCH, *SHAPE, generator=Generator().manual_seed(0))}
-    kinds = {"ours": AmbientVAEGAN, "three passes": ThreePasses, "released": ChannelsFirst}
+    kinds = {"ours": AmbientVAEGAN, "three passes": ThreePasses, "released": Released}
     generators = {name: Generator().manual_seed(0) for name in kinds}
     learners = {name: kind(SHAPE, DropIndependent(0.5), generators[name]) for name, kind in kinds.items()}
     rates: dict[str, list[float]] = {name: [] for name in kinds}

@@ -4,23 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 from snakemake.exceptions import WorkflowError
 
 from config import check
-
-__all__ = [
-    "complete_config",
-    "measurement_flags",
-    "method_config",
-    "print_outcome",
-    "run_from",
-    "runs",
-    "sees",
-    "shown_config",
-]
 
 
 def complete_config(config: dict) -> dict:
@@ -64,20 +55,72 @@ def measurement_flags(config: dict, dataset: str, measurement: str) -> str:
     return f"{check.family_of(measurement)} {check.flags(config['datasets'][dataset][measurement])}"
 
 
-def runs(workflow, config: dict, dataset: str) -> list[tuple[str, str, str]]:
-    """(measurement, method, seed) of every run; the seed is "" for a method that runs once.
+def named_flags(input) -> str:
+    """A rule's named inputs as flags of its command."""
+    return " ".join(f"--{name.replace('_', '-')} {path}" for name, path in input.items())
 
-    Whether a method applies to a forward model, and whether it has seeds, is what its rule `restore` can make.
-    """
-    found = []
-    for measurement in config["datasets"][dataset]:
-        for name in config["methods"]:
-            rule = workflow.get_rule(f"{name}_restore")
-            base = f"{config['results']}/restored/{dataset}/{measurement}/{name}"
-            if rule.is_producer(f"{base}/test.npy"):
-                found.append((measurement, name, ""))
-            found += [(measurement, name, str(s)) for s in config["seeds"] if rule.is_producer(f"{base}/{s}/test.npy")]
-    return found
+
+def cores(workflow, part: str) -> int:
+    """One core for a job; all of them for a timing, so that nothing runs beside it (it uses one)."""
+    if part != "timing":
+        return 1
+    try:
+        return workflow.cores
+    except WorkflowError:  # commands that take no --cores, such as --report
+        return 1
+
+
+class Run(NamedTuple):
+    """A method on a forward model; the seed is "" for a method that runs once."""
+
+    measurement: str
+    method: str
+    seed: str
+
+
+class Runs:
+    """Every run that a configuration asks for, and the files of these runs."""
+
+    def __init__(self, workflow, config: dict):
+        """Ask each method's rule `restore` what it can make: which forward models it applies to, and whether it has seeds."""
+        self.results, self.first_seed = config["results"], str(config["seeds"][0])
+        self.sees = sees(workflow, config)
+        self.of: dict[str, list[Run]] = {}
+        for dataset, measurements in config["datasets"].items():
+            asked = [
+                Run(measurement, method, seed)
+                for measurement in measurements
+                for method in config["methods"]
+                for seed in ["", *map(str, config["seeds"])]
+            ]
+            self.of[dataset] = [
+                run
+                for run in asked
+                if workflow.get_rule(f"{run.method}_restore").is_producer(self.path("restored", dataset, run, "test.npy"))
+            ]
+
+    def path(self, stop: str, dataset: str, run: Run, file: str) -> str:
+        """Where a run's file lies at one stop: restored, scores or models."""
+        return "/".join(filter(None, [self.results, stop, dataset, *run, file]))
+
+    def learned(self, run: Run) -> bool:
+        return self.sees[run.method]["learned"]
+
+    def pictured(self, run: Run) -> bool:
+        """One restoration of each method for the figure: the first seed; what is as measured stands there anyway."""
+        return run.method != "as_measured" and run.seed in ("", self.first_seed)
+
+    def files(self, stop: str, file: str, keep: Callable[[Run], bool] = lambda run: True) -> Callable:
+        """Input function: that file of every run of the data set."""
+        return lambda wildcards: [self.path(stop, wildcards.dataset, r, file) for r in self.of[wildcards.dataset] if keep(r)]
+
+    def pairs(self, stop: str, file: str, keep: Callable[[Run], bool], name: str) -> Callable:
+        """Param function: the same files as name=path, the name formatted from the data set and the run."""
+        return lambda wildcards: " ".join(
+            f"{name.format(dataset=wildcards.dataset, **r._asdict())}={self.path(stop, wildcards.dataset, r, file)}"
+            for r in self.of[wildcards.dataset]
+            if keep(r)
+        )
 
 
 def sees(workflow, config: dict) -> dict[str, dict]:
@@ -102,10 +145,20 @@ def shown_config(config: dict) -> str:
     return yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=120)
 
 
+def report_page(config: dict) -> Path:
+    return (Path(config["results"]) / "report" / "index.html").resolve()
+
+
+def print_start(config: dict) -> None:
+    """What is about to be made, and how to watch it."""
+    gpu = "a GPU" if has_gpu() else "the CPU, one core for each job"
+    print(f"The report will be {report_page(config)}", file=sys.stderr)
+    print(f"Learned methods run on {gpu}; to watch: tail -f {config['results']}/logs/*/train/*", file=sys.stderr)
+
+
 def print_outcome(config: dict) -> None:
     """The headline numbers and where the report lies, at the end of a run."""
-    report = Path(config["results"]) / "report"
-    if (report / "index.html").exists():
+    if (page := report_page(config)).exists():
         for dataset in config["datasets"]:
-            print("\n" + (report / dataset / "summary.txt").read_text(), file=sys.stderr)
-        print(f"The report: {(report / 'index.html').resolve()}\n", file=sys.stderr)
+            print("\n" + (page.parent / dataset / "summary.txt").read_text(), file=sys.stderr)
+        print(f"The report: {page}\n", file=sys.stderr)

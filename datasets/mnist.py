@@ -34,7 +34,13 @@ def load(split: str, data_dir: Path) -> np.ndarray:
         if (found := (raw / name).stat().st_size) != size:
             sys.exit(f"{raw / name}: {found} bytes where MNIST has {size}; delete the file and run again to download it")
     train, images = SPLITS[split]
-    return MNIST(data_dir, train=train).data.numpy()[images, :, :, None]
+    try:
+        return MNIST(data_dir, train=train).data.numpy()[images, :, :, None]
+    except (AssertionError, ValueError, KeyError) as error:  # what torchvision raises where a header is wrong
+        which = "train" if train else "t10k"
+        sys.exit(
+            f"{raw}/{which}-*: not the official files ({error or 'wrong header'}); delete them and run again to download them"
+        )
 
 
 def download(data_dir: Path, raw: Path) -> None:
@@ -45,4 +51,5 @@ def download(data_dir: Path, raw: Path) -> None:
         raise
     except (OSError, RuntimeError) as error:
         names = ", ".join(name for name in SIZES if not (raw / name).exists())
-        sys.exit(f"{raw}: MNIST could not be downloaded ({error}); put {names} there (unpacked) and run again")
+        why = " ".join(str(error).split())
+        sys.exit(f"{raw}: put {names} there (unpacked) and run again; MNIST could not be downloaded ({why})")

@@ -12,7 +12,8 @@ The families are those of AmbientGAN (Bora, Price and Dimakis, ICLR 2018). A new
 `measurements` in config/schema.yaml.
 """
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
@@ -112,8 +113,8 @@ class AddNoise:
     sigma: float
 
     def __post_init__(self):
-        if self.sigma < 0:
-            raise ValueError(f"add_noise: sigma is {self.sigma}; it must not be negative")
+        if not 0 <= self.sigma < math.inf:
+            raise ValueError(f"add_noise: sigma is {self.sigma}; it must be a number and not negative")
 
     def draw(self, n: int, shape: tuple[int, int, int], generator: Generator) -> Tensor:
         return self.sigma * torch.randn((n, *shape), generator=generator, device=generator.device)
@@ -138,7 +139,3 @@ FAMILIES = {"drop_independent": DropIndependent, "drop_patch": DropPatch, "add_n
 def from_facts(facts: dict):
     """The forward model that a measurement's facts describe: {"family": …, "options": {…}}."""
     return FAMILIES[facts["family"]](**facts["options"])
-
-
-def options_of(measurement) -> dict:
-    return asdict(measurement)

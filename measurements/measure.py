@@ -20,8 +20,8 @@ CHUNK = 1000  # images measured at a time
 
 
 def generator_of(seed: int, split: str, index: int) -> Generator:
-    """The random numbers of one image."""
-    state = np.random.SeedSequence([seed, crc32(split.encode()), index]).generate_state(1, np.uint64)
+    """The random numbers of one image. PyTorch's generator on the CPU takes 32 bits of a seed."""
+    state = np.random.SeedSequence([seed, crc32(split.encode()), index]).generate_state(1, np.uint32)
     return Generator().manual_seed(int(state[0]))
 
 
@@ -41,6 +41,12 @@ def measure(clean: np.ndarray, measurement, seed: int, split: str) -> tuple[np.n
     return np.concatenate(y), np.concatenate(told)
 
 
+def true_or_false(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m measurements.measure", description=__doc__)
     families = parser.add_subparsers(dest="family", required=True, metavar="FAMILY")
@@ -48,7 +54,7 @@ def main() -> None:
         sub = families.add_parser(name, help=family.__doc__.splitlines()[0], description=family.__doc__)
         for field in dataclasses.fields(family):
             default = {"required": True} if field.default is dataclasses.MISSING else {"default": field.default}
-            kind = {"type": lambda text: text.lower() == "true"} if field.type is bool else {"type": field.type}
+            kind = {"type": true_or_false} if field.type is bool else {"type": field.type}
             sub.add_argument(f"--{field.name.replace('_', '-')}", dest=field.name, **kind, **default)
         sub.add_argument("--clean", type=Path, required=True, help="clean images, uint8 .npy of [N, H, W, C]")
         sub.add_argument("--dataset", required=True)

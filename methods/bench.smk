@@ -14,22 +14,7 @@
 # A named input becomes a flag of the command. With `config: {**config, "seeded": True}` the method runs once for each seed;
 # `train` makes <model>/model.pt for each seed.
 # Raise `version` when a change of code changes results: Snakemake does not follow imports.
-
-
-def flags(input):
-    """Named inputs as flags of the command line."""
-    return " ".join(f"--{name.replace('_', '-')} {path}" for name, path in input.items())
-
-
-def cores(wildcards):
-    """One core for a job; all of them for a timing, so that nothing runs beside it (one is used)."""
-    if wildcards.part != "timing":
-        return 1
-    try:
-        return workflow.cores
-    except WorkflowError:  # commands that take no --cores, such as --report
-        return 1
-
+from config.workflow import cores, named_flags
 
 RUN = "{seed,[0-9]+}/{part,test|timing}" if config.get("seeded") else "{part,test|timing}"  # what a run's files are called
 
@@ -42,12 +27,12 @@ rule restore:
         f"<logs>/<method>/restore/{{dataset}}.{{measurement}}/{RUN}.log",
     conda:
         "../environment.yml"
-    threads: cores
+    threads: lambda wildcards: cores(workflow, wildcards.part)
     resources:
         gpu=config["gpu"],
     params:
         package=config["package"],
-        inputs=lambda wildcards, input: flags(input),
+        inputs=lambda wildcards, input: named_flags(input),
         options=config["restore"],
         part=lambda wildcards: "--timing" if wildcards.part == "timing" else "",
         seed=lambda wildcards: f"--seed {wildcards.seed}" if "seed" in wildcards.keys() else "",
@@ -72,7 +57,7 @@ rule train:
         gpu=config["gpu"],
     params:
         package=config["package"],
-        inputs=lambda wildcards, input: flags(input),
+        inputs=lambda wildcards, input: named_flags(input),
         folder=subpath(output.model, parent=True),
         options=config["train"],
         version=1,

@@ -46,7 +46,10 @@ def mse_unobserved(x, estimate, y, mask, family) -> float:
 def consistency(x, estimate, y, mask, family) -> float:
     """Drops: mean of (x̂ - y)² over observed values (0 is consistent). Noise: mean of (x̂ - y)² / σ² (1 is expected)."""
     residual = mse_observed(y, estimate, y, mask, family)
-    return residual / family["options"]["sigma"] ** 2 if "sigma" in family["options"] else residual
+    if "sigma" not in family["options"]:
+        return residual
+    variance = family["options"]["sigma"] ** 2
+    return residual / variance if variance else np.nan
 
 
 METRICS = {

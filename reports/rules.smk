@@ -1,55 +1,16 @@
 import json
 
-TABLES = [
-    "table.csv",
-    "methods.csv",
-    "training.csv",
-    "table.md",
-    "table.tex",
-    "details.md",
-    "details.tex",
-    "summary.txt",
-]
+TABLES = ["table.csv", "methods.csv", "training.csv", "table.md", "table.tex", "details.md", "details.tex", "summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
-RUNS = {dataset: runs(workflow, config, dataset) for dataset in config["datasets"]}
-SEES = json.dumps(sees(workflow, config))
+RUNS = Runs(workflow, config)
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
-
-
-def results_of(stop, end, keep=lambda run: True):
-    """Input function: the file `end` of every run of a data set at one stop (restored, scores, …)."""
-
-    def paths(wildcards):
-        chosen = filter(keep, RUNS[wildcards.dataset])
-        return [os.path.join(config["results"], stop, wildcards.dataset, *filter(None, run), end) for run in chosen]
-
-    return paths
-
-
-def learned(run):
-    return json.loads(SEES)[run[1]]["learned"]
-
-
-def shown(run):
-    """One restoration of each method for the figure: the first seed; what is as measured stands there anyway."""
-    return run[1] != "as_measured" and run[2] in ("", str(config["seeds"][0]))
-
-
-def named(files, keep, with_seed):
-    """name=path for each file, the name being that of its run."""
-
-    def pairs(wildcards, input):
-        chosen = [run if with_seed else run[:2] for run in RUNS[wildcards.dataset] if keep(run)]
-        return " ".join(f"{'/'.join(run)}={path}" for run, path in zip(chosen, input[files], strict=True))
-
-    return pairs
 
 
 rule table:
     input:
-        scores=results_of("scores", "test.csv"),
-        timing=results_of("scores", "timing.csv"),
-        models=results_of("models", "train.json", learned),
+        scores=RUNS.files("scores", "test.csv"),
+        timing=RUNS.files("scores", "timing.csv"),
+        models=RUNS.files("models", "train.json", RUNS.learned),
     output:
         expand("<results>/report/{{dataset}}/{file}", file=TABLES),
     log:
@@ -57,10 +18,8 @@ rule table:
     conda:
         "../environment.yml"
     params:
-        models=lambda wildcards, input: " ".join(
-            f"{wildcards.dataset}/{pair}" for pair in named("models", learned, True)(wildcards, input).split()
-        ),
-        sees=SEES,
+        models=RUNS.pairs("models", "train.json", RUNS.learned, "{dataset}/{measurement}/{method}/{seed}"),
+        sees=json.dumps(RUNS.sees),
         titles=TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
@@ -79,7 +38,7 @@ rule restorations:
             os.path.join(config["results"], "measured", wildcards.dataset, measurement, "test.y.npy")
             for measurement in config["datasets"][wildcards.dataset]
         ],
-        restored=results_of("restored", "test.npy", shown),
+        restored=RUNS.files("restored", "test.npy", RUNS.pictured),
     output:
         multiext("<results>/report/{dataset}/restorations", *FIGURE),
     log:
@@ -90,7 +49,7 @@ rule restorations:
         measured=lambda wildcards, input: " ".join(
             f"{name}={path}" for name, path in zip(config["datasets"][wildcards.dataset], input.measured)
         ),
-        restored=lambda wildcards, input: named("restored", shown, False)(wildcards, input),
+        restored=RUNS.pairs("restored", "test.npy", RUNS.pictured, "{measurement}/{method}"),
         titles=TITLES,
         order=" ".join(name for name in config["methods"] if name != "as_measured"),
         stem=subpath(output[0], strip_suffix=".png"),
@@ -102,7 +61,7 @@ rule restorations:
 
 rule mse_time:
     input:
-        results_of("scores", "timing.csv"),
+        RUNS.files("scores", "timing.csv"),
     output:
         multiext("<results>/report/{dataset}/mse_time", *FIGURE),
     log:

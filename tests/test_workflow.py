@@ -1,0 +1,146 @@
+"""The whole workflow on a toy configuration, with a baseline from outside the repository."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+RULES = """
+module bench:
+    snakefile:
+        config["bench"]
+    config:
+        config
+
+
+use rule restore from bench with:
+    input:
+        y="<measured>/test.y.npy",
+    wildcard_constraints:
+        measurement="add_noise.*",
+"""
+RESTORE = '''
+from methods.contract import main
+
+
+def restore(measured):
+    """Half of everything."""
+    yield measured.y / 2
+
+
+if __name__ == "__main__":
+    main(restore)
+'''
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--configfile", folder / "toy.yaml"]
+    command += ["--directory", folder, "--cores", "2", "--workflow-profile", ROOT / "profiles/default"]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory) -> Path:
+    """A finished run: two classical methods, two learned ones for three steps, one from outside."""
+    folder = tmp_path_factory.mktemp("toy")
+    outside = folder / "halving"
+    outside.mkdir()
+    (outside / "rules.smk").write_text(RULES)
+    (outside / "restore.py").write_text(RESTORE)
+    few = {"steps": 3}
+    config = {
+        "datasets": {"mnist5k": {"drop_patch_9": {"size": 9}, "add_noise": {"sigma": 0.2}}},
+        "methods": {
+            "as_measured": None,
+            "harmonic": None,
+            "acsg": {"train": few, "restore": {"steps": 2}},
+            "supervised": {"train": few},
+            "halving": {"folder": str(outside)},
+        },
+        "seeds": [0, 4],
+    }
+    (folder / "toy.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(toy) -> Path:
+    return toy / "results" / "report"
+
+
+def rows(path: Path) -> list[dict]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_report_is_complete(report):
+    assert (report / "index.html").stat().st_size > 50_000
+    for name in ("table.md", "table.tex", "restorations.png", "restorations.pdf", "mse_time.png", "summary.txt"):
+        assert (report / "mnist5k" / name).stat().st_size > 0
+
+
+def test_every_method_stands_where_it_applies_and_only_there(report):
+    cells = {(row["measurement"], row["method"]) for row in rows(report / "mnist5k" / "table.csv")}
+    both = {"as_measured", "acsg", "supervised"}
+    wanted = {(m, name) for m in ("drop_patch_9", "add_noise") for name in both}
+    assert cells == wanted | {("drop_patch_9", "harmonic"), ("add_noise", "halving")}
+
+
+def test_what_a_method_may_see_is_read_from_its_rules(report):
+    sees = {row["method"]: (row["clean"], row["theta"]) for row in rows(report / "mnist5k" / "methods.csv")}
+    assert sees == {
+        "as_measured": ("no", "no"),
+        "harmonic": ("no", "test"),
+        "acsg": ("no", "test"),
+        "supervised": ("train", "no"),
+        "halving": ("no", "no"),
+    }
+
+
+def test_every_seed_counts(report):
+    seeds = {row["method"]: row["seeds"] for row in rows(report / "mnist5k" / "table.csv")}
+    assert seeds["acsg"] == "2" and seeds["harmonic"] == "0"
+
+
+def test_jobs_keep_to_one_thread_and_timings_ran_alone(toy):
+    facts = [json.loads(path.read_text()) for path in toy.glob("results/restored/**/*.json")]
+    assert len(facts) == 2 * (4 + 2 * 4)
+    assert {f["threads"] for f in facts} == {1}
+
+
+def test_a_second_run_has_nothing_to_do(toy):
+    run = snakemake(toy, "-n")
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_a_changed_search_does_not_train_again(toy):
+    config = yaml.safe_load((toy / "toy.yaml").read_text())
+    config["methods"]["acsg"]["restore"]["steps"] = 3
+    (toy / "changed.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    run = snakemake(toy, "-n", "--configfile", str(toy / "changed.yaml"))
+    said = run.stdout + run.stderr
+    assert (
+        "acsg_restore" in said and "acsg_train" not in said and "supervised" not in said.split("Job stats")[1].split("total")[0]
+    )
+
+
+def test_a_failed_job_names_its_cause_and_leaves_nothing(toy):
+    """A model that cannot be read stops the restoration in one line, and no estimate appears."""
+    model = toy / "results/models/mnist5k/add_noise/acsg/4/model.pt"
+    kept = model.read_bytes()
+    estimate = toy / "results/restored/mnist5k/add_noise/acsg/4/test.npy"
+    try:
+        model.write_bytes(kept[:1000])
+        run = snakemake(toy, str(estimate.relative_to(toy)), "--forcerun", "acsg_restore", "--rerun-triggers", "mtime")
+        assert run.returncode != 0
+        assert "not the weights of this method" in run.stdout + run.stderr
+        assert not estimate.exists()
+    finally:
+        model.write_bytes(kept)
