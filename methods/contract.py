@@ -152,9 +152,12 @@ def restored(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
     estimates = np.empty(measured.y.shape, np.float16)
     for start in range(0, count, CHUNK):
         part = loaded(measured[start : start + CHUNK])
-        for estimate in restore(part):  # noqa: B007 - only the last one counts
+        last = None
+        for last in restore(part):  # noqa: B007 - only the last one counts
             pass
-        estimates[start : start + CHUNK] = checked(estimate, part)
+        if last is None:
+            sys.exit("the method yields no estimate")
+        estimates[start : start + CHUNK] = checked(last, part)
         done, now = min(start + CHUNK, count), time.monotonic()
         if now - spoke > 10 or done == count:
             print(f"restored {done}/{count}  {(now - began) / done * (count - done):.0f} s to go", flush=True)
@@ -165,14 +168,15 @@ def restored(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
 def timed(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
     """Estimates of one batch with the time each took: float16 [T, B, H, W, C] and {"steps": [T], "seconds": [T]}.
 
-    The clock starts with the measurements in memory and stops at each estimate when the device is done; saving is not counted. An
-    untimed warm-up; quick methods run up to 5 times and the median counts. Of a long search a geometric series of steps is kept.
+    The clock starts with the measurements in memory and stops at each estimate when the device is done; saving is not counted.
+    After an untimed warm-up the method runs for half a second, at least 5 times but not again after 5 seconds, and the median
+    counts. Of a long search a geometric series of steps is kept.
     """
     batch = loaded(measured[:TIMING_BATCH])
     next(iter(restore(batch)))
     runs: list[list[float]] = []
-    busy = others_busy()
-    while not runs or (len(runs) < 5 and sum(run[-1] for run in runs) < 5):
+    busy, opened = others_busy(), time.monotonic()
+    while not runs or (so_far := time.monotonic() - opened) < 0.5 or (len(runs) < 5 and so_far < 5):
         estimates, steps, seconds, unsaved = [], [], [], 0.0
         synchronise()
         began = time.perf_counter()
@@ -185,6 +189,8 @@ def timed(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
                 steps.append(step)
                 estimates.append(checked(estimate, batch))
             unsaved += time.perf_counter() - now
+        if not seconds:
+            sys.exit("the method yields no estimate")
         if not kept:
             steps.append(step)
             estimates.append(checked(estimate, batch))

@@ -86,7 +86,7 @@ def fit(
     """Train for `steps` steps of `batch_size` images drawn with replacement; return the log, a row per LOG_EVERY steps.
 
     Continues from `checkpoint` where there is one, bit for bit on the CPU, and writes it every SAVE_EVERY seconds and on
-    SIGINT or SIGTERM (then raises Interrupted). Raises SystemExit at the first non-finite loss.
+    SIGINT or SIGTERM (then raises Interrupted). Raises SystemExit at the end of the first row with a non-finite loss.
     """
     images = len(data["y"])
     start, elapsed, log = 0, 0.0, []
@@ -249,5 +249,6 @@ def trained(model: Path, shape: tuple[int, int, int], *names: str) -> tuple[nn.M
         return found
     except FileNotFoundError:
         sys.exit(f"{model}: no such model; train it first (`snakemake {model}`)")
-    except (KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        sys.exit(f"{model}: not the weights of this method ({error}); delete it and train again")
+    except (KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        why = next(iter(str(error).splitlines()), "") or type(error).__name__
+        sys.exit(f"{model}: not the weights of this method ({why}); delete it and train again")

@@ -1,0 +1,402 @@
+"""The training engine: stopping and continuing, what it refuses, what it writes. As programs where signals matter."""
+
+import csv
+import importlib
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator, nn
+
+import store
+from measurements import measure
+from measurements.families import DropIndependent
+from methods import contract, training
+from methods.training import Interrupted, Learner, as_float, fit, rmsprop
+
+ROOT = Path(training.__file__).parent.parent
+METHODS = sorted(path.parent.name for path in (ROOT / "methods").glob("*/train.py"))
+SHAPE, IMAGES = (28, 28, 1), 16
+STEPS = 130  # of the commands below: two rows of the log, the last of them short
+
+
+def seeded(seed=0):
+    return Generator().manual_seed(seed)
+
+
+# --- the command ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Sixteen random images with half of their values lost, by the measuring command; the folder."""
+    folder = tmp_path_factory.mktemp("measured")
+    images = np.random.default_rng(0).integers(0, 256, (IMAGES, *SHAPE), np.uint8)
+    store.save_array(folder / "clean.npy", images)
+    line = f"measure drop_independent --p 0.5 --clean {folder}/clean.npy --dataset toy --split train --output {folder}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", line.split())
+        measure.main()
+    return folder
+
+
+@pytest.fixture
+def train(measured):
+    """A function: start `python -m methods.ambient_vaegan.train`, which writes to OUTPUT and keeps checkpoints in CHECKPOINTS."""
+    children = []
+
+    def start(output, checkpoints, *options, y=None):
+        line = [sys.executable, "-m", "methods.ambient_vaegan.train", "--y", y or measured / "train.y.npy", "--output", output]
+        line += ["--checkpoints", checkpoints, "--batch-size", 2, *(() if "--steps" in options else ("--steps", STEPS)), *options]
+        environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        children.append(subprocess.Popen(list(map(str, line)), env=environment, cwd=output.parent, **pipes))
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.kill()
+        child.communicate()
+
+
+def listens(child):
+    """Wait until a process handles SIGTERM, that is, until it trains."""
+    for _ in range(6000):
+        assert child.poll() is None, child.communicate()
+        caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{child.pid}/status").read_text(), re.M)[1]
+        if int(caught, 16) >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.05)
+    pytest.fail("never came to train")
+
+
+def stopped(child):
+    """Train, end it with SIGTERM, return what it said."""
+    listens(child)
+    child.send_signal(signal.SIGTERM)
+    out, err = child.communicate(timeout=300)
+    assert child.returncode == 143, err
+    assert "Traceback" not in err
+    return out
+
+
+def done(child):
+    out, err = child.communicate(timeout=300)
+    assert child.returncode == 0, err
+    return out
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def without_seconds(log):
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in log]
+
+
+def assert_same_state(ours, theirs):
+    for network, weights in theirs.items():
+        assert ours[network].keys() == weights.keys()
+        for name, value in weights.items():
+            assert torch.equal(ours[network][name], value), f"{network}.{name}"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="waits for the signal handler by way of /proc")
+def test_the_command_stops_continues_refuses_a_second_and_leaves_nothing(train, measured, tmp_path):
+    """One story: killed in the middle, refused while another trains, started again; the result is that of training straight."""
+    checkpoints = tmp_path / "checkpoints"
+    done(train(tmp_path / "straight", tmp_path / "elsewhere"))
+    said = stopped(train(tmp_path / "model", checkpoints))
+    assert f"stopped at step 100 of {STEPS}" in said
+    assert not (tmp_path / "model").exists()
+    (checkpoint,) = checkpoints.glob("*.pt")
+    assert str(checkpoint) in said
+
+    changed = stopped(train(tmp_path / "changed", checkpoints, "--alpha", 5))  # does not take up the checkpoint of α = 10
+    assert "continuing" not in changed
+    assert "stopped at step 100 " in changed
+    assert len(list(checkpoints.glob("*.pt"))) == 2
+
+    with training.alone(checkpoint):
+        second = train(tmp_path / "model", checkpoints)
+        _, err = second.communicate(timeout=300)
+    assert second.returncode == 1
+    assert len(err.splitlines()) == 1
+    assert "another process is training this model" in err
+    assert not (tmp_path / "model").exists()
+
+    assert f"continuing at step 100 of {STEPS}" in done(train(tmp_path / "model", checkpoints))
+    assert not checkpoint.exists()
+    assert list((tmp_path / "elsewhere").glob("*.pt")) == []
+    ours, theirs = (torch.load(tmp_path / name / "model.pt", weights_only=True) for name in ("model", "straight"))
+    assert_same_state(ours, theirs)
+    log = rows(tmp_path / "model" / "train.csv")
+    assert without_seconds(log) == without_seconds(rows(tmp_path / "straight" / "train.csv"))
+    check_csv(log)
+    check_facts(json.loads((tmp_path / "model" / "train.json").read_text()), measured, log)
+
+
+def check_csv(log):
+    """A row per hundred steps and one for the rest, with the time and every loss."""
+    assert list(log[0]) == ["step", "seconds", "L_prior", "L_pixel", "L_feat", "fool", "tell"]
+    assert [int(row["step"]) for row in log] == [100, STEPS]
+    assert all(math.isfinite(float(value)) for row in log for value in row.values())
+    seconds = [float(row["seconds"]) for row in log]
+    assert 0 < seconds[0] < seconds[1]
+
+
+def check_facts(facts, measured, log):
+    """train.json: how the model was made and what it took."""
+    assert facts["method"] == "ambient_vaegan"
+    own = {"alpha": 10, "beta": 1, "gamma": 1e-6, "pixel_term": "direct", "real_target": 0.75, "fake_target": 0.375}
+    assert facts["options"] == {"steps": STEPS, "batch_size": 2} | own
+    assert facts["seed"] == 0
+    assert facts["threads"] == 1
+    assert facts["data"] == json.loads((measured / "train.json").read_text())
+    assert facts["data"]["options"] == {"p": 0.5, "fill": 0.0, "per_channel": True}
+    assert facts["parameters"] == {"encoder": 64520, "decoder": 37793, "discriminator": 24513}
+    assert facts["seconds"] == float(log[-1]["seconds"])
+    assert facts["images_per_second"] == pytest.approx(2 * STEPS / facts["seconds"])
+    assert facts["device"] == contract.device_name()
+    assert facts["torch"] == torch.__version__
+
+
+def test_the_command_stops_at_a_loss_that_is_not_finite(train, measured, tmp_path):
+    y = np.array(store.load_array(measured / "train.y.npy"))
+    y[:, 3, 3] = np.inf
+    store.save_array(tmp_path / "train.y.npy", y)
+    store.save_json(tmp_path / "train.json", store.load_json(measured / "train.json"))
+    child = train(tmp_path / "model", tmp_path / "checkpoints", "--steps", 2, y=tmp_path / "train.y.npy")
+    _, err = child.communicate(timeout=300)
+    assert child.returncode == 1
+    assert len(err.splitlines()) == 1
+    assert "L_pixel" in err
+    assert "not finite at step 2" in err
+    assert not (tmp_path / "model").exists()
+    assert list((tmp_path / "checkpoints").glob("*.pt")) == []
+
+
+def test_training_keeps_to_one_thread(measured, tmp_path):
+    """Asked of torch where the training command ends; without OMP_NUM_THREADS, and although three were set before."""
+    program = (
+        "import runpy, sys, torch; torch.set_num_threads(3)\n"
+        "runpy.run_module('methods.acsg.train', run_name='__main__', alter_sys=True)\n"
+        "print('threads', torch.get_num_threads(), torch.get_num_interop_threads())"
+    )
+    line = [sys.executable, "-c", program, "--y", measured / "train.y.npy", "--output", tmp_path / "model"]
+    line += ["--checkpoints", tmp_path / "checkpoints", "--steps", 1, "--batch-size", 2, "--threads", 1]
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    environment |= {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
+    child = subprocess.run(list(map(str, line)), env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert child.returncode == 0, child.stderr
+    assert "threads 1 1" in child.stdout
+
+
+# --- the loop ------------------------------------------------------------------------------------------------------------------
+
+
+def learner_of(method, seed=0):
+    """The method's own learner with its generator, as `main` makes them."""
+    module = importlib.import_module(f"methods.{method}.train")
+    kind = getattr(module, re.search(r"^ +main\((\w+)\)", Path(module.__file__).read_text(), re.M)[1])
+    generator = seeded(seed)
+    return kind(SHAPE, DropIndependent(0.5), generator), generator
+
+
+class Counting(Learner):
+    """A learner made for the tests: one weight that goes up with the noise it draws, a loss that is the number of its step."""
+
+    def __init__(self, at=None, then=None):
+        self.net = nn.Linear(1, 1, bias=False)
+        self.networks = {"net": self.net}
+        self.optimizers = {"net": rmsprop(self.net)}
+        self.count, self.at, self.then, self.batches, self.rates = 0, at, then, [], []
+
+    def learning_rate(self, step):
+        return 1.0 / (1 + step)
+
+    def step(self, batch, generator):
+        self.count += 1
+        self.batches.append(batch)
+        self.rates.append(self.optimizers["net"].param_groups[0]["lr"])
+        loss = torch.tensor(float(self.count))
+        if self.count == self.at:
+            loss = self.then() or loss
+        return {"ones": torch.ones(()), "count": loss}
+
+
+def counting_fit(learner, folder, steps, **options):
+    data = {"y": torch.arange(10.0).view(10, 1, 1, 1)}
+    return fit(learner, data, seeded(), steps=steps, batch_size=4, checkpoint=folder / "c.pt", **options)
+
+
+@pytest.fixture
+def often(monkeypatch):
+    """A row of the log every five steps."""
+    monkeypatch.setattr(training, "LOG_EVERY", 5)
+
+
+def interrupt_at(learner, at, number):
+    """Let a learner's own process be told to stop in the middle of its step `at`."""
+    step, count = learner.step, iter(range(1, 1000))
+
+    def told(batch, generator):
+        if next(count) == at:
+            os.kill(os.getpid(), number)
+        return step(batch, generator)
+
+    learner.step = told
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_and_continuing_is_bit_for_bit(method, number, often, tmp_path):
+    """Stopped in step 7 of 13, that is after row 10, and continued by a learner that started from other weights."""
+    data = {name: torch.rand(12, *SHAPE, generator=seeded(1)) for name in ("y", "x")}
+    budget = {"steps": 13, "batch_size": 3, "say": lambda line: None}
+    straight, generator = learner_of(method)
+    log = fit(straight, data, generator, checkpoint=tmp_path / "straight.pt", **budget)
+
+    first, generator = learner_of(method)
+    interrupt_at(first, 7, number)
+    with pytest.raises(Interrupted, match="stopped at step 10 of 13"):
+        fit(first, data, generator, checkpoint=tmp_path / "c.pt", **budget)
+    second, generator = learner_of(method, seed=8)
+    again = fit(second, data, generator, checkpoint=tmp_path / "c.pt", **budget)
+
+    states = [{name: net.state_dict() for name, net in learner.networks.items()} for learner in (second, straight)]
+    assert_same_state(*states)
+    assert without_seconds(again) == without_seconds(log)
+    assert [row["step"] for row in again] == [5, 10, 13]
+
+
+def test_a_crash_costs_only_the_steps_since_the_last_checkpoint(often, monkeypatch, tmp_path):
+    monkeypatch.setattr(training, "SAVE_EVERY", -1)
+    data = {"y": torch.rand(12, *SHAPE, generator=seeded(1))}
+    budget = {"steps": 13, "batch_size": 3}
+    straight, generator = learner_of("acsg")
+    log = fit(straight, data, generator, checkpoint=tmp_path / "straight.pt", **budget)
+    crashing, generator = learner_of("acsg")
+    step, count = crashing.step, iter(range(1, 100))
+    crashing.step = lambda batch, g: step(batch, g) if next(count) < 9 else 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        fit(crashing, data, generator, checkpoint=tmp_path / "c.pt", **budget)
+    heard = []
+    second, generator = learner_of("acsg", seed=8)
+    again = fit(second, data, generator, checkpoint=tmp_path / "c.pt", say=heard.append, **budget)
+    assert heard[0].startswith("continuing at step 5 of 13")
+    assert without_seconds(again) == without_seconds(log)
+    for ours, theirs in zip(second.gen.parameters(), straight.gen.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_stop_in_the_last_row_still_ends_with_the_model_s_log(often, tmp_path):
+    """The interruption comes after the last step: starting again has nothing left to do."""
+    learner = Counting(12, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Interrupted, match="stopped at step 12 of 12"):
+        counting_fit(learner, tmp_path, 12)
+    again = Counting()
+    assert [row["step"] for row in counting_fit(again, tmp_path, 12)] == [5, 10, 12]
+    assert again.count == 0
+
+
+def test_rows_are_means_over_their_steps(often, tmp_path):
+    """Losses 1, 2, …, 12 average to 3, 8 and 11.5."""
+    log = counting_fit(Counting(), tmp_path, 12)
+    assert [(row["step"], row["ones"], row["count"]) for row in log] == [(5, 1, 3), (10, 1, 8), (12, 1, 11.5)]
+    assert list(log[0]) == ["step", "seconds", "ones", "count"]
+    assert not (tmp_path / "c.pt").exists()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_stops_with_its_name_and_step(often, tmp_path, monkeypatch, value):
+    """Found where the row ends; the checkpoint of the row before stays as it was."""
+    monkeypatch.setattr(training, "SAVE_EVERY", -1)
+    with pytest.raises(SystemExit) as stop:
+        counting_fit(Counting(7, lambda: torch.tensor(value)), tmp_path, 12)
+    assert "count not finite at step 10" in stop.value.code
+    assert "ones" not in stop.value.code
+    assert str(tmp_path / "c.pt") in stop.value.code
+    assert "\n" not in stop.value.code
+    assert torch.load(tmp_path / "c.pt", weights_only=True)["step"] == 5
+
+
+def test_a_learning_rate_blown_up_stops_training(often, tmp_path):
+    """The real losses of a method, at a thousand times a sane rate or more."""
+    learner, generator = learner_of("ambient_vaegan")
+    learner.learning_rate = lambda step: 1e30
+    with pytest.raises(SystemExit, match=r"not finite at step 5: lower the learning rate$"):
+        fit(learner, {"y": torch.rand(12, *SHAPE)}, generator, steps=20, batch_size=3, checkpoint=tmp_path / "c.pt")
+
+
+def test_every_step_has_the_rate_of_its_number_and_images_from_all_of_the_data(often, tmp_path):
+    learner = Counting()
+    counting_fit(learner, tmp_path, 40)
+    assert learner.rates == [1 / step for step in range(1, 41)]
+    assert all(batch["y"].shape == (4, 1, 1, 1) for batch in learner.batches)
+    assert {value.item() for batch in learner.batches for value in batch["y"].flatten()} == set(range(10))
+
+
+def test_fit_gives_the_signals_back(often, tmp_path):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    counting_fit(Counting(), tmp_path, 3)
+    with pytest.raises(ZeroDivisionError):
+        counting_fit(Counting(2, lambda: 1 / 0), tmp_path, 3)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_batches_are_floats_in_the_range_of_the_files_and_masks_stay_masks():
+    clean = as_float(torch.tensor([0, 51, 255], dtype=torch.uint8))
+    assert clean.tolist() == [0, pytest.approx(0.2), 1]
+    y = as_float(torch.tensor([-0.25, 1.5], dtype=torch.float16))
+    assert (y.dtype, y.tolist()) == (torch.float32, [-0.25, 1.5])
+    assert as_float(torch.tensor([True, False])).dtype == torch.bool
+
+
+# --- the model -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def take_cpu(monkeypatch):
+    monkeypatch.setattr(training.device, "take", lambda: torch.device("cpu"))
+
+
+def test_a_trained_network_comes_back_as_it_was_and_in_evaluation_mode(take_cpu, tmp_path):
+    learner, _ = learner_of("acsg")
+    log = [{"step": 1, "seconds": 1.0, "fool": 0.5}]
+    made_of = {"options": {"steps": 1, "batch_size": 2}}
+    training.finish(tmp_path, learner, log, made_of)
+    decoder, discriminator = training.trained(tmp_path / "model.pt", SHAPE, "decoder", "discriminator")
+    assert_same_state({"d": decoder.state_dict()}, {"d": learner.gen.state_dict()})
+    assert_same_state({"d": discriminator.state_dict()}, {"d": learner.dis.state_dict()})
+    assert not decoder.training
+    assert not any(weight.requires_grad for weight in decoder.parameters())
+
+
+@pytest.mark.parametrize("content", ["nothing", "text", "half", "other networks", "other shapes"])
+def test_what_is_not_this_method_s_model_is_one_line(take_cpu, tmp_path, content):
+    learner, _ = learner_of("acsg")
+    model = tmp_path / "model.pt"
+    weights = {name: network.state_dict() for name, network in learner.networks.items()}
+    if content == "other networks":
+        del weights["decoder"]
+    if content == "other shapes":
+        weights["decoder"] = weights["discriminator"]
+    torch.save(weights, model)
+    whole = model.read_bytes()
+    model.write_bytes({"nothing": b"", "text": b"not a model", "half": whole[: len(whole) // 2]}.get(content, whole))
+    with pytest.raises(SystemExit) as stop:
+        training.trained(model, SHAPE, "decoder")
+    assert str(model) in stop.value.code
+    assert "delete it and train again" in stop.value.code
+    assert "\n" not in stop.value.code
