@@ -4,13 +4,14 @@ BENCH_DATA names a folder with MNIST in torchvision's layout; without it these t
 """
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from datasets import mnist
-from measurements.families import AddNoise, DropIndependent, DropPatch, options_of
+from measurements.families import AddNoise, DropIndependent, DropPatch
 from measurements.measure import measure
 from methods import as_measured, contract, normalized_convolution
 from methods.as_measured.restore import restore as as_measured_restore
@@ -41,7 +42,7 @@ def restored(clean: np.ndarray, family: str, method, restore) -> np.ndarray:
     """The last estimate of a method with its default options, as the bench takes it."""
     measurement = MEASUREMENTS[family]
     y, told = measure(clean, measurement, 0, "test")
-    facts = {"family": family, "options": options_of(measurement)}
+    facts = {"family": family, "options": asdict(measurement)}
     measured = contract.loaded(contract.Measured(y, facts, told))
     schemas = contract.about(Path(method.__file__).parent)["restore"]
     *_, estimate = restore(measured, **{name: schema["default"] for name, schema in schemas.items()})
