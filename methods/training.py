@@ -90,9 +90,10 @@ def fit(
     """
     images = len(data["y"])
     start, elapsed, log = 0, 0.0, []
+    total: dict[str, Tensor] = {}  # of each loss, since the last row of the log
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True, map_location=generator.device)
-        start, elapsed, log = state["step"], state["seconds"], state["log"]
+        start, elapsed, log, total = state["step"], state["seconds"], state["log"], state["total"]
         generator.set_state(state["generator"].cpu())
         for name, network in learner.networks.items():
             network.load_state_dict(state["networks"][name])
@@ -107,6 +108,7 @@ def fit(
                     "step": step,
                     "seconds": elapsed + time.monotonic() - began,
                     "log": log,
+                    "total": total,
                     "generator": generator.get_state(),
                     "networks": {name: network.state_dict() for name, network in learner.networks.items()},
                     "optimizers": {name: optimizer.state_dict() for name, optimizer in learner.optimizers.items()},
@@ -119,7 +121,6 @@ def fit(
     for network in learner.networks.values():
         network.train()
     began = spoke = saved = time.monotonic()
-    total: dict[str, Tensor] = {}
     try:
         for step in range(start + 1, steps + 1):
             if (rate := learner.learning_rate(step - 1)) is not None:
@@ -149,8 +150,7 @@ def fit(
                 if now - saved > SAVE_EVERY:
                     save(step)
                     saved = time.monotonic()
-            # Between rows the running sum is not in the checkpoint, so an interruption waits for the row to end.
-            if stop and not total:
+            if stop:
                 save(step)
                 raise Interrupted(f"stopped at step {step} of {steps}; run again to continue ({checkpoint})")
     finally:
@@ -184,7 +184,9 @@ def main(make: Callable[..., Learner]) -> None:
     own = {name: value for name, value in options.items() if name not in budget}
     facts = contract.describe(args.y)
     made_of = {"method": folder.name, "options": options, "seed": args.seed, "data": facts}
-    name = f"{facts['dataset']}-{facts['measurement']}-{folder.name}-{args.seed}-{store.digest(made_of)}"
+    # Named by what makes the model, its code included: other options or another learner start afresh.
+    key = store.digest(made_of | {"code": inspect.getsource(make)})
+    name = f"{facts['dataset']}-{facts['measurement']}-{folder.name}-{args.seed}-{key}"
     checkpoint = args.checkpoints / f"{name}.pt"
 
     with store.clear_errors(), alone(checkpoint):
