@@ -92,7 +92,7 @@ class DropPatch(Dropping):
         def lost(length: int) -> Tensor:  # P(the square covers place i), [length]
             place = torch.arange(length, device=x.device)
             last = length - self.size
-            covering = torch.minimum(place, torch.tensor(last)) - torch.clamp(place - self.size + 1, min=0) + 1
+            covering = place.clamp(max=last) - (place - self.size + 1).clamp(min=0) + 1
             return covering / (last + 1)
 
         q = (lost(x.shape[1])[:, None] * lost(x.shape[2])[None, :])[None, :, :, None]
