@@ -86,6 +86,8 @@ def complete(name: str, given: dict) -> dict:
             raise ConfigError(f"methods.{name}.folder: {folder}/rules.smk does not exist")
         known = sorted(path.parent.name for path in METHODS.glob("*/rules.smk"))
         raise ConfigError(f"methods.{name}: no such method{suggest(name, known)}")
+    if folder.name != name:
+        raise ConfigError(f"methods.{name}.folder: {folder} must be called {name}, as results carry the folder's name")
     told = about(folder)
     method = {"folder": str(folder), "title": told["title"]}
     for section in ("train", "restore"):
@@ -93,7 +95,7 @@ def complete(name: str, given: dict) -> dict:
         schema = {"type": "object", "additionalProperties": False, "properties": options}
         chosen = given.get(section, {})
         validate(chosen, schema, f"methods.{name}.{section}")
-        method[section] = {option: chosen.get(option, about["default"]) for option, about in options.items()}
+        method[section] = {option: chosen.get(option, option_schema["default"]) for option, option_schema in options.items()}
     return method
 
 

@@ -43,6 +43,7 @@ def changed(path: str, value) -> dict:
         ("methods.acsg.restore", {"steps": 0}, "methods.acsg.restore.steps: 0 is"),
         ("methods.acsg.restore", {"loss": "pixels"}, "methods.acsg.restore.loss: 'pixels' is not one of"),
         ("methods.mine", {"folder": "/nowhere"}, "methods.mine.folder: /nowhere/rules.smk does not exist"),
+        ("methods.mine", {"folder": str(ROOT / "methods/telea")}, "must be called mine"),
         ("seed", 1, "seed: no such key; did you mean seeds?"),
         ("seeds", [], "seeds: [] "),
         ("seeds", "0", "seeds: '0' is not of type 'array'"),
