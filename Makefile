@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= 2
 
-.PHONY: demo test lint bench lock clean-environment
+.PHONY: demo test lint bench lock
 
 demo: .venv/ready  ## the quick benchmark on real digits, minutes, no download but packages
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
