@@ -64,6 +64,11 @@ def load_json(path: Path) -> dict:
         sys.exit(f"{path}: not valid JSON ({error}); delete it and run again")
 
 
+def describe(y: Path) -> dict:
+    """The facts that travel with a file of measurements: data set, split, forward model, seed, digest."""
+    return load_json(y.with_name(y.name.removesuffix(".y.npy") + ".json"))
+
+
 def digest(value) -> str:
     """Twelve hexadecimal digits that name an array or a JSON-like value."""
     data = np.ascontiguousarray(value) if isinstance(value, np.ndarray) else json.dumps(value, sort_keys=True).encode()

@@ -1,6 +1,7 @@
 """Check a configuration before any job starts: one line that names the key and the remedy, or the complete configuration."""
 
 import difflib
+import functools
 import re
 from pathlib import Path
 
@@ -18,12 +19,17 @@ class ConfigError(Exception):
     """What is wrong, in one line."""
 
 
+@functools.cache
+def read_schema() -> dict:
+    return yaml.safe_load((HERE / "schema.yaml").read_text())
+
+
 def check(config: dict) -> dict:
     """The configuration with every default filled in.
 
     Each method comes out as {"folder": …, "title": …, "train": {option: value}, "restore": {option: value}}. Raises ConfigError.
     """
-    schema = yaml.safe_load((HERE / "schema.yaml").read_text())
+    schema = read_schema()
     config = dict(config)
     for part in ("methods", "datasets"):  # `telea:` with nothing behind it means no options
         if isinstance(config.get(part), dict):
@@ -55,6 +61,7 @@ def validate(value, schema: dict, where: str) -> None:
 
 
 def bare(pattern: str) -> str:
+    """The family that a pattern of the schema begins with."""
     return pattern.removeprefix("^").split("(")[0]
 
 
@@ -100,11 +107,11 @@ def complete(name: str, given: dict) -> dict:
 
 
 def flags(options: dict) -> str:
-    """Options as flags of a command line."""
+    """Options, or a rule's named inputs, as flags of a command line."""
     return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
 
 
 def family_of(measurement: str) -> str:
-    """The family of a forward model's name: drop_patch of drop_patch_44."""
-    families = ("drop_independent", "drop_patch", "add_noise")
-    return next(family for family in families if measurement == family or measurement.startswith(family + "_"))
+    """The family of a forward model's name, as the schema has them: drop_patch of drop_patch_44."""
+    patterns = read_schema()["properties"]["datasets"]["additionalProperties"]["patternProperties"]
+    return next(bare(pattern) for pattern in patterns if re.search(pattern, measurement))

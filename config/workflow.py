@@ -1,5 +1,6 @@
 """What the Snakefile needs of Python: the checked configuration, where to run from, the list of runs, what methods may see."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -43,8 +44,9 @@ def method_config(config: dict, name: str, home: str) -> dict:
     }
 
 
+@functools.cache
 def has_gpu() -> bool:
-    """Whether jobs would find a GPU, asked without importing torch, as this runs at every start of Snakemake."""
+    """Whether jobs would find a GPU, asked once and without importing torch, as this runs at every start of Snakemake."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not shutil.which("nvidia-smi"):
         return False
     return subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode == 0
@@ -53,11 +55,6 @@ def has_gpu() -> bool:
 def measurement_flags(config: dict, dataset: str, measurement: str) -> str:
     """The family of a forward model and its options, as the command line of measurements.measure."""
     return f"{check.family_of(measurement)} {check.flags(config['datasets'][dataset][measurement])}"
-
-
-def named_flags(input) -> str:
-    """A rule's named inputs as flags of its command."""
-    return " ".join(f"--{name.replace('_', '-')} {path}" for name, path in input.items())
 
 
 def cores(workflow, part: str) -> int:

@@ -8,8 +8,8 @@ Images are [B, H, W, C] in [0, 1] and θ has the same leading axis. Each family 
     unbiased(y)                       an affine map with E_θ unbiased(f_θ(x)) = x where the original code has one, else y
     told(θ) -> array                  what a method that is told the θ of an image is told
 
-The families are those of AmbientGAN (Bora, Price and Dimakis, ICLR 2018). A new one is a class here and an entry under
-`measurements` in config/schema.yaml.
+The families are those of AmbientGAN (Bora, Price and Dimakis, ICLR 2018). A new one is a class here and an entry among
+the forward models in config/schema.yaml.
 """
 
 import math

@@ -14,7 +14,8 @@
 # A named input becomes a flag of the command. With `config: {**config, "seeded": True}` the method runs once for each seed;
 # `train` makes <model>/model.pt for each seed.
 # Raise `version` when a change of code changes results: Snakemake does not follow imports.
-from config.workflow import cores, named_flags
+from config.check import flags
+from config.workflow import cores
 
 RUN = "{seed,[0-9]+}/{part,test|timing}" if config.get("seeded") else "{part,test|timing}"  # what a run's files are called
 
@@ -32,7 +33,7 @@ rule restore:
         gpu=config["gpu"],
     params:
         package=config["package"],
-        inputs=lambda wildcards, input: named_flags(input),
+        inputs=lambda wildcards, input: flags(input),
         options=config["restore"],
         part=lambda wildcards: "--timing" if wildcards.part == "timing" else "",
         seed=lambda wildcards: f"--seed {wildcards.seed}" if "seed" in wildcards.keys() else "",
@@ -57,7 +58,7 @@ rule train:
         gpu=config["gpu"],
     params:
         package=config["package"],
-        inputs=lambda wildcards, input: named_flags(input),
+        inputs=lambda wildcards, input: flags(input),
         folder=subpath(output.model, parent=True),
         options=config["train"],
         version=1,

@@ -54,11 +54,6 @@ class Measured:
         return replace(self, y=self.y[images], told=None if self.told is None else self.told[images])
 
 
-def describe(y: Path) -> dict:
-    """The facts that travel with a file of measurements: data set, split, forward model, seed, digest."""
-    return store.load_json(y.with_name(y.name.removesuffix(".y.npy") + ".json"))
-
-
 def about(folder: Path) -> dict:
     """What method.yaml says: {"title": …, "train": {option: JSON schema}, "restore": {option: JSON schema}}.
 
@@ -122,7 +117,7 @@ def main(restore: Callable[..., Iterator]) -> None:
     given = {name: getattr(args, name) for name in [*named, *schemas]}
     if any(p.name == "seed" for p in parameters):
         given["seed"] = args.seed or 0
-    facts = describe(args.y)
+    facts = store.describe(args.y)
     with store.clear_errors():
         y = store.load_array(args.y)
         if not len(y):
@@ -173,7 +168,8 @@ def timed(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
     counts. Of a long search a geometric series of steps is kept.
     """
     batch = loaded(measured[:TIMING_BATCH])
-    next(iter(restore(batch)))
+    if next(iter(restore(batch)), None) is None:
+        sys.exit("the method yields no estimate")
     runs: list[list[float]] = []
     busy, opened = others_busy(), time.monotonic()
     while not runs or (so_far := time.monotonic() - opened) < 0.5 or (len(runs) < 5 and so_far < 5):
@@ -189,8 +185,6 @@ def timed(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
                 steps.append(step)
                 estimates.append(checked(estimate, batch))
             unsaved += time.perf_counter() - now
-        if not seconds:
-            sys.exit("the method yields no estimate")
         if not kept:
             steps.append(step)
             estimates.append(checked(estimate, batch))

@@ -12,6 +12,7 @@ import pickle
 import signal
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,15 +33,15 @@ SAVE_EVERY = 60  # seconds between checkpoints
 Batch = dict[str, Tensor]  # "y" (and "theta", "x" where the rule names them): [B, H, W, C]
 
 
-class Learner:
+class Learner(ABC):
     """What a method gives to the engine."""
 
     networks: dict[str, nn.Module]
     optimizers: dict[str, Optimizer]
 
+    @abstractmethod
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         """Update every network once; return the losses as scalars on the device, which the engine logs."""
-        raise NotImplementedError
 
     def learning_rate(self, step: int) -> float | None:
         """The learning rate of every optimiser at a step; None leaves them alone."""
@@ -159,7 +160,7 @@ def fit(
     return log
 
 
-def main(make: Callable[..., Learner]) -> None:
+def main(make: type[Learner]) -> None:
     """The command `python -m methods.<name>.train`: build `make(shape, measurement, generator, **options)` and fit it."""
     folder = Path(sys.modules["__main__"].__file__).parent
     schemas = contract.about(folder)["train"]
@@ -182,10 +183,11 @@ def main(make: Callable[..., Learner]) -> None:
     options = {name: getattr(args, name) for name in schemas}
     budget = {name: options[name] for name in ("steps", "batch_size")}
     own = {name: value for name, value in options.items() if name not in budget}
-    facts = contract.describe(args.y)
+    facts = store.describe(args.y)
     made_of = {"method": folder.name, "options": options, "seed": args.seed, "data": facts}
     # Named by what makes the model, its code included: other options or another learner start afresh.
-    key = store.digest(made_of | {"code": inspect.getsource(make)})
+    code = [inspect.getsource(kind) for kind in make.__mro__ if issubclass(kind, Learner)]
+    key = store.digest(made_of | {"code": code})
     name = f"{facts['dataset']}-{facts['measurement']}-{folder.name}-{args.seed}-{key}"
     checkpoint = args.checkpoints / f"{name}.pt"
 

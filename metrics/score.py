@@ -36,7 +36,7 @@ def main() -> None:
 
     with store.clear_errors():
         clean, y, told, estimates = map(store.load_array, (args.clean, args.y, args.theta, args.estimates))
-        family = store.load_json(args.y.with_name(args.y.name.replace(".y.npy", ".json")))
+        family = store.describe(args.y)
         facts = store.load_json(args.estimates.with_suffix(".json"))
         if "steps" in facts:  # estimates [T, B, H, W, C] with the seconds of each
             batch = slice(facts["images"])

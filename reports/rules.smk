@@ -35,7 +35,7 @@ rule restorations:
     input:
         clean="<results>/clean/{dataset}/test.npy",
         measured=lambda wildcards: [
-            os.path.join(config["results"], "measured", wildcards.dataset, measurement, "test.y.npy")
+            f"{config['results']}/measured/{wildcards.dataset}/{measurement}/test.y.npy"
             for measurement in config["datasets"][wildcards.dataset]
         ],
         restored=RUNS.files("restored", "test.npy", RUNS.pictured),

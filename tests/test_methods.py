@@ -178,7 +178,7 @@ class World:
 
     def measured(self, method, measurement):
         files = self.inputs(method, measurement)
-        facts = contract.describe(files["y"])
+        facts = store.describe(files["y"])
         told = store.load_array(files["theta"]) if "theta" in files else None
         return contract.Measured(store.load_array(files["y"]), {key: facts[key] for key in ("family", "options")}, told)
 
@@ -551,3 +551,10 @@ def test_as_measured_is_the_measurement(world):
         measured = world.measured("as_measured", measurement)
         (estimate,) = world.restore("as_measured", measurement)
         np.testing.assert_array_equal(estimate, np.float32(measured.y))
+
+
+@pytest.mark.parametrize("bench", [contract.restored, contract.timed])
+def test_a_method_that_yields_nothing_is_told_so(bench):
+    measured = contract.Measured(np.zeros((2, 8, 8, 1), np.float32), {"family": "add_noise", "options": {"sigma": 0.1}})
+    with pytest.raises(SystemExit, match="^the method yields no estimate$"):
+        bench(lambda part: iter(()), measured)
