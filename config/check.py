@@ -87,16 +87,17 @@ def check_dataset(dataset: str, measurements: dict) -> None:
 
 def complete(name: str, given: dict) -> dict:
     """A method's folder and all its options."""
-    folder = Path(given["folder"]).resolve() if "folder" in given else METHODS / name
+    folder = Path(given["folder"]).resolve() if "folder" in given else METHODS / given.get("like", name)
     if not (folder / "rules.smk").exists():
         if "folder" in given:
             raise ConfigError(f"methods.{name}.folder: {folder}/rules.smk does not exist")
         known = sorted(path.parent.name for path in METHODS.glob("*/rules.smk"))
-        raise ConfigError(f"methods.{name}: no such method{suggest(name, known)}")
-    if folder.name != name:
+        where = f"methods.{name}.like: {given['like']}" if "like" in given else f"methods.{name}"
+        raise ConfigError(f"{where}: no such method{suggest(folder.name, known)}")
+    if "folder" in given and folder.name != name:
         raise ConfigError(f"methods.{name}.folder: {folder} must be called {name}, as results carry the folder's name")
     told = about(folder)
-    method = {"folder": str(folder), "title": told["title"]}
+    method = {"folder": str(folder), "title": given.get("title", told["title"] if folder.name == name else name.replace("_", " "))}
     for section in ("train", "restore"):
         options = told[section]
         schema = {"type": "object", "additionalProperties": False, "properties": options}

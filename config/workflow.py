@@ -37,7 +37,8 @@ def method_config(config: dict, name: str, home: str) -> dict:
     inside = folder.parent == Path(home) / "methods"
     return {
         "bench": f"{home}/methods/bench.smk",
-        "package": f"methods.{name}" if inside else folder.name,
+        "name": name,
+        "package": f"methods.{folder.name}" if inside else folder.name,
         "train": check.flags(method["train"]),
         "restore": check.flags(method["restore"]),
         "gpu": 1 if has_gpu() else 0,

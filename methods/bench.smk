@@ -33,6 +33,7 @@ rule restore:
         gpu=config["gpu"],
     params:
         package=config["package"],
+        name=config["name"],
         inputs=lambda wildcards, input: flags(input),
         options=config["restore"],
         part=lambda wildcards: "--timing" if wildcards.part == "timing" else "",
@@ -40,7 +41,7 @@ rule restore:
         version=1,
     shell:
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "
-        "python -m {params.package}.restore {params.inputs} --output {output.images} {params.part} {params.seed} "
+        "python -m {params.package}.restore --method {params.name} {params.inputs} --output {output.images} {params.part} {params.seed} "
         "{params.options} > {log} 2>&1"
 
 

@@ -107,6 +107,7 @@ def main(restore: Callable[..., Iterator]) -> None:
     for name in named:
         parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True, help="an input that the rule names")
     parser.add_argument("--output", type=Path, required=True, help="estimates, float16 .npy; the facts go to .json beside it")
+    parser.add_argument("--method", default=folder.name, help="the row's name in the tables (%(default)s)")
     parser.add_argument("--timing", action="store_true", help=f"time the first {TIMING_BATCH} images instead")
     parser.add_argument("--seed", type=int, help="seed of the run, for a method that has any randomness")
     parser.add_argument("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
@@ -126,7 +127,7 @@ def main(restore: Callable[..., Iterator]) -> None:
         family = {key: facts[key] for key in ("family", "options")}
         measured = Measured(y, family, told)
         record = {
-            "method": folder.name,
+            "method": args.method,
             "dataset": facts["dataset"],
             "measurement": facts["measurement"],
             "seed": args.seed,

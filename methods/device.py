@@ -38,3 +38,12 @@ def take() -> torch.device:
                 print("every GPU is in use; waiting for one", file=sys.stderr, flush=True)
                 time.sleep(10)
     return torch.device("cuda", torch.cuda.current_device())
+
+
+def autocast(where: torch.device) -> torch.autocast:
+    """bfloat16 for products and convolutions where the device computes in it, else a block that changes nothing."""
+    if where.type == "cuda":
+        able = torch.cuda.is_bf16_supported()
+    else:
+        able = where.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(where.type, torch.bfloat16, enabled=able)

@@ -1,7 +1,7 @@
-"""The paper's three networks: 3×3 kernels, stride 2, ReLU, batch norm except where noted.
+"""The paper's three networks (3×3 kernels, stride 2, ReLU, batch norm except where noted), and a decoder with skip connections.
 
 Images go in and come out as [B, H, W, C] in [0, 1]; inside, the same memory is read as [B, C, H, W] (channels last).
-Legend: B batch, H W C image, D latent.
+Legend: B batch, H W C image, D latent, P planes of what an encoder sees: y alone (1), or y and its mask (2).
 """
 
 import sys
@@ -17,11 +17,14 @@ class Architecture(NamedTuple):
     encoder: tuple[int, ...]  # channels of each stride-2 convolution
     decoder: tuple[int, ...]  # channels at H/4 (linear layer), then of each transposed convolution but the last
     discriminator: tuple[int, ...]  # the last convolution's output are the features
+    skip: tuple[int, ...]  # channels of the decoder with skips at H, H/2, …
 
 
 # Keyed by image shape. CelebA's 64×64×3 networks take their place here.
 ARCHITECTURES = {
-    (28, 28, 1): Architecture(latent=20, encoder=(16, 32, 64), decoder=(32, 16), discriminator=(16, 32, 64)),
+    (28, 28, 1): Architecture(
+        latent=20, encoder=(16, 32, 64), decoder=(32, 16), discriminator=(16, 32, 64), skip=(16, 32, 64)
+    ),
 }
 
 
@@ -79,25 +82,43 @@ class UnflattenChannelsLast(nn.Module):
         return vectors.unflatten(1, self.shape).permute(0, 3, 1, 2)
 
 
+class Network(nn.Module):
+    """A network that remembers what it was made with, so that its weights can be loaded without saying it again."""
+
+    def __init__(self, shape: tuple[int, int, int], **choices: int):
+        super().__init__()
+        self.made_with = {"shape": list(shape), **choices}
+
+
 class Gaussian(NamedTuple):
     """q(z|y) = N(μ, diag σ²)."""
 
     mean: Tensor  # [B, D]
     log_variance: Tensor  # [B, D]
 
+    def float(self) -> "Gaussian":
+        return Gaussian(self.mean.float(), self.log_variance.float())
+
     def sample(self, generator: Generator) -> Tensor:
         noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
         return self.mean + (0.5 * self.log_variance).exp() * noise
 
 
-class Encoder(nn.Module):
-    """q(z|y) from a measurement y."""
+def stacked(y: Tensor, seen: Tensor | None) -> Tensor:
+    """What an encoder sees, [B, P·C, H, W]: y [B, H, W, C], beside it where it was seen, if that is told."""
+    planes = y if seen is None else torch.cat([y, seen.expand_as(y).to(y.dtype)], dim=3)
+    return planes.permute(0, 3, 1, 2)
 
-    def __init__(self, shape: tuple[int, int, int]):
-        super().__init__()
+
+class Encoder(Network):
+    """q(z|y) from a measurement y, or q(z|y, m) with two planes."""
+
+    def __init__(self, shape: tuple[int, int, int], planes: int = 1, latent: int = 0):
         height, width, channels = shape
         arch = architecture(shape)
-        widths = (channels, *arch.encoder)
+        latent = latent or arch.latent
+        super().__init__(shape, planes=planes, latent=latent)
+        widths = (planes * channels, *arch.encoder)
         self.body = nn.Sequential(
             *(
                 layer
@@ -107,24 +128,25 @@ class Encoder(nn.Module):
             FlattenChannelsLast(),
         )
         flat = widths[-1] * halved(height, len(arch.encoder)) * halved(width, len(arch.encoder))
-        self.heads = nn.Linear(flat, 2 * arch.latent)  # μ and log σ² side by side
+        self.heads = nn.Linear(flat, 2 * latent)  # μ and log σ² side by side
 
-    def forward(self, y: Tensor) -> Gaussian:  # [B, H, W, C]
-        return Gaussian(*self.heads(self.body(y.permute(0, 3, 1, 2))).chunk(2, dim=1))
+    def forward(self, y: Tensor, seen: Tensor | None = None) -> Gaussian:  # [B, H, W, C]
+        return Gaussian(*self.heads(self.body(stacked(y, seen))).chunk(2, dim=1))
 
 
-class Decoder(nn.Module):
+class Decoder(Network):
     """x^g = Dec(z), in [0, 1]."""
 
-    def __init__(self, shape: tuple[int, int, int]):
-        super().__init__()
+    def __init__(self, shape: tuple[int, int, int], latent: int = 0):
         height, width, channels = shape
         arch = architecture(shape)
+        latent = latent or arch.latent
+        super().__init__(shape, latent=latent)
         times = len(arch.decoder)
         start = (height >> times, width >> times, arch.decoder[0])
         widths = arch.decoder
         self.body = nn.Sequential(
-            nn.Linear(arch.latent, start[0] * start[1] * start[2]),
+            nn.Linear(latent, start[0] * start[1] * start[2]),
             UnflattenChannelsLast(start),
             nn.BatchNorm2d(arch.decoder[0]),
             nn.ReLU(inplace=True),
@@ -146,11 +168,11 @@ class Verdict(NamedTuple):
     features: Tensor  # Dis_l(y): the last convolution, before its batch norm
 
 
-class Discriminator(nn.Module):
+class Discriminator(Network):
     """Dis(y) and Dis_l(y) of a measurement y."""
 
     def __init__(self, shape: tuple[int, int, int]):
-        super().__init__()
+        super().__init__(shape)
         height, width, channels = shape
         widths = architecture(shape).discriminator
         middle = list(zip(widths, widths[1:], strict=False))
@@ -168,7 +190,63 @@ class Discriminator(nn.Module):
         return Verdict(self.verdict(features).squeeze(1), features)
 
 
-NETWORKS = {"encoder": Encoder, "decoder": Decoder, "discriminator": Discriminator}
+def twice(inputs: int, outputs: int) -> nn.Sequential:
+    """Two 3×3 convolutions of stride 1."""
+    return nn.Sequential(
+        *(
+            layer
+            for i in (inputs, outputs)
+            for layer in (nn.Conv2d(i, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+        )
+    )
+
+
+class SkipDecoder(Network):
+    """x^g = Dec(z; y, m), in [0, 1]: a U-Net (Ronneberger, Fischer and Brox 2015) on the measurement, which z joins where it is
+    coarsest."""
+
+    def __init__(self, shape: tuple[int, int, int], planes: int = 1):
+        super().__init__(shape, planes=planes)
+        height, width, channels = shape
+        arch = architecture(shape)
+        widths = (planes * channels, *arch.skip)
+        coarse = 2 ** (len(arch.skip) - 1)
+        self.downs = nn.ModuleList(twice(i, o) for i, o in zip(widths, widths[1:], strict=False))
+        grid = (height // coarse, width // coarse, widths[-1])
+        self.latent = nn.Sequential(nn.Linear(arch.latent, grid[0] * grid[1] * grid[2]), UnflattenChannelsLast(grid))
+        self.middle = twice(widths[-1], widths[-1])
+        coarse_to_fine = list(zip(arch.skip[::-1], arch.skip[-2::-1], strict=False))
+        self.ups = nn.ModuleList(nn.ConvTranspose2d(i, o, 2, stride=2) for i, o in coarse_to_fine)
+        self.joins = nn.ModuleList(twice(2 * o, o) for _, o in coarse_to_fine)
+        self.image = nn.Conv2d(arch.skip[0], channels, 1)
+
+    def forward(self, z: Tensor, y: Tensor, seen: Tensor | None = None) -> Tensor:  # [B, D], [B, H, W, C] -> [B, H, W, C]
+        maps, skips = stacked(y, seen), []
+        for level in self.downs:
+            maps = level(F.max_pool2d(maps, 2) if skips else maps)
+            skips.append(maps)
+        maps = self.middle(maps + self.latent(z))
+        for up_, join, skip in zip(self.ups, self.joins, reversed(skips[:-1]), strict=True):
+            maps = join(torch.cat([up_(maps), skip], dim=1))
+        return self.image(maps).float().sigmoid().permute(0, 2, 3, 1)
+
+
+NETWORKS = {kind.__name__: kind for kind in (Encoder, Decoder, Discriminator, SkipDecoder)}
+
+
+def packed(network: Network) -> dict:
+    """What model.pt holds of a network."""
+    return {"kind": type(network).__name__, "made_with": network.made_with, "weights": network.state_dict()}
+
+
+def unpacked(saved: dict, shape: tuple[int, int, int]) -> Network:
+    """The network that `packed` saved. Raises ValueError where it is for images of another shape."""
+    choices = dict(saved["made_with"])
+    if (made_for := tuple(choices.pop("shape"))) != tuple(shape):
+        raise ValueError(f"made for images of {made_for}, not {tuple(shape)}")
+    network = NETWORKS[saved["kind"]](made_for, **choices)
+    network.load_state_dict(saved["weights"])
+    return network
 
 
 def initialise(network: nn.Module, generator: Generator) -> nn.Module:
@@ -179,3 +257,11 @@ def initialise(network: nn.Module, generator: Generator) -> nn.Module:
             nn.init.normal_(layer.weight, 0, 0.02, generator=generator)
             nn.init.zeros_(layer.bias)
     return network
+
+
+def placed(kind: type[Network], generator: Generator, *arguments, **choices) -> Network:
+    """A network with PyTorch's own initial weights, drawn from the generator, on its device."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**31, (), generator=generator, device=generator.device)))
+        network = kind(*arguments, **choices)
+    return network.to(generator.device, memory_format=torch.channels_last)

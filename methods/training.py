@@ -36,8 +36,9 @@ Batch = dict[str, Tensor]  # "y" (and "theta", "x" where the rule names them): [
 class Learner(ABC):
     """What a method gives to the engine."""
 
-    networks: dict[str, nn.Module]
-    optimizers: dict[str, Optimizer]
+    networks: dict[str, networks.Network]
+    optimizers: dict[str, Optimizer]  # by the name of what they train, as `update` takes the losses
+    steps: int  # of the whole training, for a schedule; the engine sets it
 
     @abstractmethod
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
@@ -90,6 +91,7 @@ def fit(
     SIGINT or SIGTERM (then raises Interrupted). Raises SystemExit at the end of the first row with a non-finite loss.
     """
     images = len(data["y"])
+    learner.steps = steps
     start, elapsed, log = 0, 0.0, []
     total: dict[str, Tensor] = {}  # of each loss, since the last row of the log
     if checkpoint.exists():
@@ -221,7 +223,7 @@ def alone(checkpoint: Path) -> Iterator[None]:
 def finish(folder: Path, learner: Learner, log: list[dict], made_of: dict) -> None:
     """Write model.pt, train.csv and, last, train.json."""
     with store.replacing(folder / "model.pt") as partial:
-        torch.save({name: network.state_dict() for name, network in learner.networks.items()}, partial)
+        torch.save({name: networks.packed(network) for name, network in learner.networks.items()}, partial)
     with store.replacing(folder / "train.csv") as partial, open(partial, "w", newline="") as file:
         rows = csv.DictWriter(file, fieldnames=log[0].keys())
         rows.writeheader()
@@ -245,14 +247,13 @@ def trained(model: Path, shape: tuple[int, int, int], *names: str) -> tuple[nn.M
     """
     where = device.take()
     try:
-        weights = torch.load(model, weights_only=True, map_location=where)
-        found = tuple(networks.NETWORKS[name](shape).to(where) for name in names)
-        for name, network in zip(names, found, strict=True):
-            network.load_state_dict(weights[name])
+        packed = torch.load(model, weights_only=True, map_location=where)
+        found = tuple(networks.unpacked(packed[name], shape).to(where) for name in names)
+        for network in found:
             network.eval().requires_grad_(False)
         return found
     except FileNotFoundError:
         sys.exit(f"{model}: no such model; train it first (`snakemake {model}`)")
-    except (KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         why = next(iter(str(error).splitlines()), "") or type(error).__name__
         sys.exit(f"{model}: not the weights of this method ({why}); delete it and train again")

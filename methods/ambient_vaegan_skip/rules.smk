@@ -1,0 +1,19 @@
+# Sees measurements and the θ of each: its mask, where values are dropped.
+module bench:
+    snakefile:
+        config["bench"]
+    config:
+        {**config, "seeded": True}
+
+
+use rule train from bench with:
+    input:
+        y="<measured>/train.y.npy",
+        theta="<measured>/train.theta.npy",
+
+
+use rule restore from bench with:
+    input:
+        y="<measured>/test.y.npy",
+        theta="<measured>/test.theta.npy",
+        model="<model>/model.pt",

@@ -1,0 +1,7 @@
+"""Restore with the networks of the evidence bound: one forward pass."""
+
+from methods.ambient_vaegan_elbo.restore import restore
+from methods.contract import main
+
+if __name__ == "__main__":
+    main(restore)
