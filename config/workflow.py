@@ -81,6 +81,7 @@ class Runs:
     def __init__(self, workflow, config: dict):
         """Ask each method's rules what they can make: the forward models it applies to, whether it has seeds, and a posterior."""
         self.results, self.first_seed = config["results"], str(config["seeds"][0])
+        self.measurements = config["datasets"]
         self.sees = sees(workflow, config)
         self.of: dict[str, list[Run]] = {}
         for dataset, measurements in config["datasets"].items():
@@ -103,6 +104,16 @@ class Runs:
     def path(self, stop: str, dataset: str, run: Run, file: str) -> str:
         """Where a run's file lies at one stop: restored, scores or models."""
         return "/".join(filter(None, [self.results, stop, dataset, *run, file]))
+
+    def measured(self, wildcards) -> list[str]:
+        """Input function: the measured test split of every forward model of the data set."""
+        folder = f"{self.results}/measured/{wildcards.dataset}"
+        return [f"{folder}/{measurement}/test.y.npy" for measurement in self.measurements[wildcards.dataset]]
+
+    def measured_pairs(self, wildcards) -> str:
+        """Param function: the same files as measurement=path."""
+        paths = zip(self.measurements[wildcards.dataset], self.measured(wildcards), strict=True)
+        return " ".join(f"{measurement}={path}" for measurement, path in paths)
 
     def learned(self, run: Run) -> bool:
         return self.sees[run.method]["learned"]

@@ -18,7 +18,7 @@ from config.check import flags
 from config.workflow import cores
 
 FOLDER = "{seed,[0-9]+}/" if config.get("seeded") else ""
-RUN = FOLDER + "{part,test|timing}"  # what a run's files are called
+RUN = f"{FOLDER}{{part,test|timing}}"  # what a run's files are called
 
 
 rule restore:

@@ -8,17 +8,6 @@ WITH_POSTERIOR = [name for name, runs in RUNS.of.items() if any(map(RUNS.sampled
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
 
-def measured(wildcards):
-    """The measured test split of every forward model."""
-    folder = f"{config['results']}/measured/{wildcards.dataset}"
-    return [f"{folder}/{measurement}/test.y.npy" for measurement in config["datasets"][wildcards.dataset]]
-
-
-def named(wildcards, input):
-    """The same as measurement=path."""
-    return " ".join(f"{name}={path}" for name, path in zip(config["datasets"][wildcards.dataset], input.measured))
-
-
 rule table:
     input:
         scores=RUNS.files("scores", "test.csv"),
@@ -51,7 +40,7 @@ rule table:
 rule restorations:
     input:
         clean="<results>/clean/{dataset}/test.npy",
-        measured=measured,
+        measured=RUNS.measured,
         restored=RUNS.files("restored", "test.npy", RUNS.pictured),
     output:
         multiext("<results>/report/{dataset}/restorations", *FIGURE),
@@ -60,7 +49,7 @@ rule restorations:
     conda:
         "../environment.yml"
     params:
-        measured=named,
+        measured=RUNS.measured_pairs,
         restored=RUNS.pairs("restored", "test.npy", RUNS.pictured, "{measurement}/{method}"),
         titles=TITLES,
         order=" ".join(name for name in config["methods"] if name != "as_measured"),
@@ -97,7 +86,7 @@ rule posterior:
         samples=RUNS.files("restored", "posterior.npy", lambda run: RUNS.sampled(run) and RUNS.pictured(run)),
         methods="<results>/report/{dataset}/methods.csv",
         clean="<results>/clean/{dataset}/test.npy",
-        measured=measured,
+        measured=RUNS.measured,
     output:
         expand("<results>/report/{{dataset}}/{file}", file=POSTERIOR),
     log:
@@ -105,7 +94,7 @@ rule posterior:
     conda:
         "../environment.yml"
     params:
-        measured=named,
+        measured=RUNS.measured_pairs,
         samples=RUNS.pairs(
             "restored", "posterior.npy", lambda run: RUNS.sampled(run) and RUNS.pictured(run), "{measurement}/{method}"
         ),
