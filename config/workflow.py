@@ -80,8 +80,9 @@ class Runs:
     """Every run that a configuration asks for, and the files of these runs."""
 
     def __init__(self, workflow, config: dict):
-        """Ask each method's rule `restore` what it can make: which forward models it applies to, and whether it has seeds."""
+        """Ask each method's rules what they can make: the forward models it applies to, whether it has seeds, and a posterior."""
         self.results, self.first_seed = config["results"], str(config["seeds"][0])
+        self.measurements = config["datasets"]
         self.sees = sees(workflow, config)
         self.of: dict[str, list[Run]] = {}
         for dataset, measurements in config["datasets"].items():
@@ -92,14 +93,28 @@ class Runs:
                 for seed in ["", *map(str, config["seeds"])]
             ]
             self.of[dataset] = [
-                run
-                for run in asked
-                if workflow.get_rule(f"{run.method}_restore").is_producer(self.path("restored", dataset, run, "test.npy"))
+                run for run in asked if makes(workflow, f"{run.method}_restore", self.path("restored", dataset, run, "test.npy"))
             ]
+        self.with_posterior = {
+            run
+            for dataset, runs in self.of.items()
+            for run in runs
+            if makes(workflow, f"{run.method}_sample", self.path("restored", dataset, run, "posterior.npy"))
+        }
 
     def path(self, stop: str, dataset: str, run: Run, file: str) -> str:
         """Where a run's file lies at one stop: restored, scores or models."""
         return "/".join(filter(None, [self.results, stop, dataset, *run, file]))
+
+    def measured(self, wildcards) -> list[str]:
+        """Input function: the measured test split of every forward model of the data set."""
+        folder = f"{self.results}/measured/{wildcards.dataset}"
+        return [f"{folder}/{measurement}/test.y.npy" for measurement in self.measurements[wildcards.dataset]]
+
+    def measured_pairs(self, wildcards) -> str:
+        """Param function: the same files as measurement=path."""
+        paths = zip(self.measurements[wildcards.dataset], self.measured(wildcards), strict=True)
+        return " ".join(f"{measurement}={path}" for measurement, path in paths)
 
     def learned(self, run: Run) -> bool:
         return self.sees[run.method]["learned"]
@@ -107,6 +122,9 @@ class Runs:
     def pictured(self, run: Run) -> bool:
         """One restoration of each method for the figure: the first seed; what is as measured stands there anyway."""
         return run.method != "as_measured" and run.seed in ("", self.first_seed)
+
+    def sampled(self, run: Run) -> bool:
+        return run in self.with_posterior
 
     def files(self, stop: str, file: str, keep: Callable[[Run], bool] = lambda run: True) -> Callable:
         """Input function: that file of every run of the data set."""
@@ -121,12 +139,17 @@ class Runs:
         )
 
 
+def makes(workflow, rule: str, path: str) -> bool:
+    """Whether there is such a rule and it makes that file."""
+    return workflow.is_rule(rule) and workflow.get_rule(rule).is_producer(path)
+
+
 def sees(workflow, config: dict) -> dict[str, dict]:
     """What each method may see, read from the inputs of its rules."""
     rules = {rule.name: [str(path) for path in rule.input] for rule in workflow.rules}
     facts = {}
     for name in config["methods"]:
-        inputs = rules[f"{name}_restore"] + rules.get(f"{name}_train", [])
+        inputs = [path for step in ("train", "restore", "sample") for path in rules.get(f"{name}_{step}", [])]
         theta = [split for split in ("train", "test") if any(path.endswith(f"/{split}.theta.npy") for path in inputs)]
         facts[name] = {
             "clean": "train" if any("/clean/" in path for path in inputs) else "no",

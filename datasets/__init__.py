@@ -1,6 +1,7 @@
 """Clean images, once per split: results/clean/{dataset}/{split}.npy, uint8 [N, H, W, C].
 
-A data set is a module here with `SPLITS` and a function `load(split, data_dir) -> uint8 [N, H, W, C]`, and a line in SHAPES.
+A data set is a module here with `SPLITS` and a function `load(split, data_dir) -> uint8 [N, H, W, C]`, and a line in SHAPES. One
+whose images have classes says how many in CLASSES and has a function `labels(split, data_dir) -> uint8 [N]`, in the same order.
 This file imports nothing, so that the workflow can check its configuration against it.
 """
 
@@ -8,3 +9,4 @@ SHAPES = {
     "mnist": (28, 28, 1),
     "mnist5k": (28, 28, 1),
 }
+CLASSES = {"mnist": 10, "mnist5k": 10}

@@ -23,7 +23,17 @@ SIZES = {  # bytes of the official files, uncompressed
 
 
 def load(split: str, data_dir: Path) -> np.ndarray:
-    """uint8 [N, 28, 28, 1]. Uses the files in data_dir/MNIST/raw, else downloads them there.
+    """uint8 [N, 28, 28, 1]."""
+    return read(split, data_dir).data.numpy()[SPLITS[split][1], :, :, None]
+
+
+def labels(split: str, data_dir: Path) -> np.ndarray:
+    """The digit of each image, uint8 [N]."""
+    return read(split, data_dir).targets.numpy()[SPLITS[split][1]].astype(np.uint8)
+
+
+def read(split: str, data_dir: Path) -> MNIST:
+    """The official part that a split is cut from. Uses the files in data_dir/MNIST/raw, else downloads them there.
 
     Raises SystemExit where a file is damaged, or missing and not to be downloaded, naming it.
     """
@@ -33,9 +43,9 @@ def load(split: str, data_dir: Path) -> np.ndarray:
     for name, size in SIZES.items():
         if (found := (raw / name).stat().st_size) != size:
             sys.exit(f"{raw / name}: {found} bytes where MNIST has {size}; delete the file and run again to download it")
-    train, images = SPLITS[split]
+    train, _ = SPLITS[split]
     try:
-        return MNIST(data_dir, train=train).data.numpy()[images, :, :, None]
+        return MNIST(data_dir, train=train)
     except (AssertionError, ValueError, KeyError) as error:  # what torchvision raises where a header is wrong
         which = "train" if train else "t10k"
         sys.exit(

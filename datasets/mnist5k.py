@@ -13,6 +13,17 @@ SPLITS = {"train": slice(0, 4000), "validation": slice(4000, 4500), "test": slic
 
 def load(split: str, data_dir: Path) -> np.ndarray:
     """uint8 [N, 28, 28, 1]; data_dir is not used."""
-    images, _ = mnist_data()  # float [5000, 784] of whole numbers, sorted by class
-    order = np.random.default_rng(0).permutation(len(images))
-    return images[order[SPLITS[split]]].astype(np.uint8).reshape(-1, 28, 28, 1)
+    images, _ = shuffled(split)
+    return images.astype(np.uint8).reshape(-1, 28, 28, 1)
+
+
+def labels(split: str, data_dir: Path) -> np.ndarray:
+    """The digit of each image, uint8 [N]; data_dir is not used."""
+    return shuffled(split)[1].astype(np.uint8)
+
+
+def shuffled(split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images, float [N, 784] of whole numbers, and their digits."""
+    images, digits = mnist_data()  # sorted by class
+    order = np.random.default_rng(0).permutation(len(images))[SPLITS[split]]
+    return images[order], digits[order]

@@ -1,4 +1,7 @@
-"""Clean images of one split of a data set: `python -m datasets.prepare mnist --split test --output test.npy`."""
+"""Clean images of one split of a data set: `python -m datasets.prepare mnist --split test --output test.npy`.
+
+With `--labels` the class of each image instead.
+"""
 
 import argparse
 import importlib
@@ -15,12 +18,17 @@ def main() -> None:
     parser.add_argument(
         "--data-dir", type=Path, default=Path("data"), help="where data sets lie or are downloaded to (%(default)s)"
     )
-    parser.add_argument("--output", type=Path, required=True, help="uint8 .npy of [N, H, W, C]")
+    parser.add_argument("--labels", action="store_true", help="write the classes of the images instead")
+    parser.add_argument("--output", type=Path, required=True, help="uint8 .npy of [N, H, W, C], of labels [N]")
     args = parser.parse_args()
+    if args.labels and args.dataset not in datasets.CLASSES:
+        parser.error(f"{args.dataset} has no labels; there are some for {', '.join(datasets.CLASSES)}")
     with store.clear_errors():
-        images = importlib.import_module(f"datasets.{args.dataset}").load(args.split, args.data_dir)
-        store.save_array(args.output, images)
-    print(f"{args.output}: {len(images)} images of {'×'.join(map(str, images.shape[1:]))}")
+        module = importlib.import_module(f"datasets.{args.dataset}")
+        values = (module.labels if args.labels else module.load)(args.split, args.data_dir)
+        store.save_array(args.output, values)
+    what = "labels" if args.labels else f"images of {'×'.join(map(str, values.shape[1:]))}"
+    print(f"{args.output}: {len(values)} {what}")
 
 
 if __name__ == "__main__":

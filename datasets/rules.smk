@@ -1,3 +1,6 @@
+from datasets import CLASSES
+
+
 rule clean:
     output:
         "<results>/clean/{dataset}/{split}.npy",
@@ -11,4 +14,22 @@ rule clean:
         version=1,
     shell:
         "python -m datasets.prepare {wildcards.dataset} --split {wildcards.split} --data-dir {resources.data_dir:q} "
+        "--output {output} > {log} 2>&1"
+
+
+rule labels:
+    output:
+        "<results>/clean/{dataset}/{split}.labels.npy",
+    log:
+        "<logs>/labels/{dataset}.{split}.log",
+    wildcard_constraints:
+        dataset="|".join(CLASSES),  # the data sets whose images have classes
+    conda:
+        "../environment.yml"
+    resources:
+        data_dir=config["data_dir"],
+    params:
+        version=1,
+    shell:
+        "python -m datasets.prepare {wildcards.dataset} --split {wildcards.split} --labels --data-dir {resources.data_dir:q} "
         "--output {output} > {log} 2>&1"

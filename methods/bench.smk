@@ -12,12 +12,13 @@
 #             measurement="drop_.*",  # only if it does not apply to every forward model
 #
 # A named input becomes a flag of the command. With `config: {**config, "seeded": True}` the method runs once for each seed;
-# `train` makes <model>/model.pt for each seed.
+# `train` makes <model>/model.pt for each seed. A method whose restore.py has `sample` uses the rule `sample` like `restore`.
 # Raise `version` when a change of code changes results: Snakemake does not follow imports.
 from config.check import flags
 from config.workflow import cores
 
-RUN = "{seed,[0-9]+}/{part,test|timing}" if config.get("seeded") else "{part,test|timing}"  # what a run's files are called
+FOLDER = "{seed,[0-9]+}/" if config.get("seeded") else ""
+RUN = f"{FOLDER}{{part,test|timing}}"  # what a run's files are called
 
 
 rule restore:
@@ -43,6 +44,17 @@ rule restore:
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "
         "python -m {params.package}.restore --method {params.name} {params.inputs} --output {output.images} {params.part} {params.seed} "
         "{params.options} > {log} 2>&1"
+
+
+use rule restore as sample with:
+    output:
+        images=f"<results>/restored/{{dataset}}/{{measurement}}/<method>/{FOLDER}posterior.npy",
+        facts=f"<results>/restored/{{dataset}}/{{measurement}}/<method>/{FOLDER}posterior.json",
+    log:
+        f"<logs>/<method>/restore/{{dataset}}.{{measurement}}/{FOLDER}posterior.log",
+    threads: 1
+    params:
+        part="--samples",
 
 
 rule train:

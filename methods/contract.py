@@ -9,9 +9,17 @@ curve of MSE against time; the last one is scored. The bench holds the clock and
 Keyword parameters annotated `Path` are files that the rule names; `seed` is the run's seed; the others are options, described
 with bounds and defaults in `method.yaml` beside `restore.py`. Loading a model belongs in a function under `functools.cache`, so
 that the untimed warm-up does it.
+
+A method that has a posterior over clean images, not only an estimate, ends in `contract.main(restore, sample=sample)`, where
+
+    def sample(measured: Measured, *, <named inputs>: Path, seed: int, count: int, <options>) -> Images of [K, N, H, W, C]
+
+gives K = count independent draws for each image, and its rule module uses the rule `sample` too. Of the named inputs and options
+of `restore` it takes what it names itself. `measured.normal` makes random numbers that belong to an image, wherever it stands.
 """
 
 import argparse
+import functools
 import inspect
 import os
 import platform
@@ -20,6 +28,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import yaml
@@ -28,6 +37,7 @@ import store
 
 TIMING_BATCH = 64  # images, as in the paper's Figure 5
 CHUNK = 512  # images restored at a time
+SAMPLES, SAMPLED = 32, 256  # posterior samples, and of how many images
 TYPES = {"integer": int, "number": float, "string": str}
 
 
@@ -49,6 +59,14 @@ class Measured:
             sys.exit("this method uses the θ of each image; name `theta` among the inputs of its rule")
         seen = self.told if self.told.dtype == bool else np.ones((), bool)
         return np.broadcast_to(seen, self.y.shape)
+
+    def normal(self, count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
+        """Standard normal numbers for `count` samples of each image, float32 [K, N, *shape].
+
+        Those of an image depend on (seed, its measurement) alone, so that its samples do not depend on its neighbours.
+        """
+        sources = [np.random.default_rng([seed, crc32(np.ascontiguousarray(y))]) for y in self.y]
+        return np.stack([source.standard_normal((count, *shape), np.float32) for source in sources], axis=1)
 
     def __getitem__(self, images: slice) -> "Measured":
         return replace(self, y=self.y[images], told=None if self.told is None else self.told[images])
@@ -94,8 +112,8 @@ def _bounded(name: str, schema: dict) -> Callable[[str], float | int | str]:
     return parse
 
 
-def main(restore: Callable[..., Iterator]) -> None:
-    """The command `python -m methods.<name>.restore`: restore a file of measurements, or time one batch of it."""
+def main(restore: Callable[..., Iterator], sample: Callable | None = None) -> None:
+    """The command `python -m methods.<name>.restore`: restore a file of measurements, time one batch of it, or sample from it."""
     folder = Path(sys.modules["__main__"].__file__).parent
     parameters = [p for p in inspect.signature(restore).parameters.values() if p.kind is p.KEYWORD_ONLY]
     named = [p.name for p in parameters if p.annotation is Path]
@@ -109,6 +127,15 @@ def main(restore: Callable[..., Iterator]) -> None:
     parser.add_argument("--output", type=Path, required=True, help="estimates, float16 .npy; the facts go to .json beside it")
     parser.add_argument("--method", default=folder.name, help="the row's name in the tables (%(default)s)")
     parser.add_argument("--timing", action="store_true", help=f"time the first {TIMING_BATCH} images instead")
+    if sample:
+        parser.add_argument(
+            "--samples",
+            type=_bounded("samples", {"type": "integer", "minimum": 1}),
+            nargs="?",
+            const=SAMPLES,
+            metavar="K",
+            help=f"write K posterior samples of the first {SAMPLED} images instead, [K, N, H, W, C] (%(const)s)",
+        )
     parser.add_argument("--seed", type=int, help="seed of the run, for a method that has any randomness")
     parser.add_argument("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
     add_options(parser, schemas)
@@ -133,8 +160,14 @@ def main(restore: Callable[..., Iterator]) -> None:
             "seed": args.seed,
         }
         record |= {"options": {name: given[name] for name in schemas}, "threads": args.threads}
-        run = timed if args.timing else restored
-        estimates, measurements = run(lambda part: restore(part, **given), measured)
+        if sample and args.samples:
+            wanted = inspect.signature(sample).parameters
+            given = {name: value for name, value in given.items() if name in wanted} | {"seed": args.seed or 0}
+            draw = functools.partial(sample, **given, count=args.samples)
+            estimates, measurements = sampled(draw, measured[:SAMPLED], args.samples)
+        else:
+            run = timed if args.timing else restored
+            estimates, measurements = run(lambda part: restore(part, **given), measured)
         store.save_array(args.output, estimates)
         store.save_json(args.output.with_suffix(".json"), record | measurements | {"device": device_name()})
 
@@ -159,6 +192,16 @@ def restored(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
             print(f"restored {done}/{count}  {(now - began) / done * (count - done):.0f} s to go", flush=True)
             spoke = now
     return estimates, {"seconds": time.monotonic() - began}
+
+
+def sampled(sample: Callable[[Measured], object], measured: Measured, count: int) -> tuple[np.ndarray, dict]:
+    """`count` posterior samples of every image, float16 [K, N, H, W, C]; a chunk has as many samples as one has estimates."""
+    began, step = time.monotonic(), max(1, CHUNK // count)
+    samples = np.empty((count, *measured.y.shape), np.float16)
+    for start in range(0, len(measured.y), step):
+        part = loaded(measured[start : start + step])
+        samples[:, start : start + step] = checked(sample(part), part, count)
+    return samples, {"samples": count, "images": len(measured.y), "seconds": time.monotonic() - began}
 
 
 def timed(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
@@ -202,13 +245,17 @@ def loaded(part: Measured) -> Measured:
     return replace(part, y=np.asarray(part.y, np.float32), told=None if part.told is None else np.array(part.told))
 
 
-def checked(estimate, part: Measured) -> np.ndarray:
-    """The estimate clipped to [0, 1], float16 [N, H, W, C]. Raises SystemExit where it is not finite or misshapen."""
+def checked(estimate, part: Measured, samples: int | None = None) -> np.ndarray:
+    """The estimate clipped to [0, 1], float16 [N, H, W, C], or its samples [K, N, H, W, C].
+
+    Raises SystemExit where it is not finite or misshapen.
+    """
     array = np.asarray(estimate.cpu() if hasattr(estimate, "cpu") else estimate, np.float32)
-    if array.shape != part.y.shape:
-        sys.exit(f"the estimate has shape {array.shape}, the measurements {part.y.shape}")
+    what, shape = ("estimate has", part.y.shape) if samples is None else ("samples have", (samples, *part.y.shape))
+    if array.shape != shape:
+        sys.exit(f"the {what} shape {array.shape}, where the measurements ask for {shape}")
     if not np.isfinite(array).all():
-        sys.exit("the estimate holds values that are not finite")
+        sys.exit(f"the {what} values that are not finite")
     return np.clip(array, 0, 1).astype(np.float16)
 
 

@@ -17,7 +17,7 @@ class Metric(NamedTuple):
     title: str
     unit: str
     better: str  # "higher", "lower" or "near 1"
-    of: Callable[..., float]  # (x, estimate, y, mask, family) -> float, nan where it does not apply
+    of: Callable[..., float] | None  # (x, estimate, y, mask, family) -> float, nan where it does not apply; None: from a file
     says: str  # one sentence for the reader of a table
 
 
@@ -56,6 +56,13 @@ METRICS = {
     "mse": Metric("MSE", "", "lower", mse, "Mean squared error, images in [0, 1]."),
     "psnr": Metric("PSNR", "dB", "higher", psnr, f"10 log10(1 / MSE) of each image, at most {PSNR_CEILING:.0f} dB."),
     "ssim": Metric("SSIM", "", "higher", ssim, "Structural similarity, 7×7 uniform window, data range 1."),
+    "accuracy": Metric(
+        "digit accuracy",
+        "",
+        "higher",
+        None,  # metrics/classifier.py, a program of its own because it needs torch
+        "Share of the estimates that a classifier of clean images takes for the right digit.",
+    ),
     "mse_observed": Metric("MSE observed", "", "lower", mse_observed, "MSE over the values that were seen."),
     "mse_unobserved": Metric("MSE unobserved", "", "lower", mse_unobserved, "MSE over the values that were lost: shows skill."),
     "consistency": Metric(

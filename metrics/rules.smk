@@ -4,6 +4,11 @@ rule score:
         y="<measured>/test.y.npy",
         theta="<measured>/test.theta.npy",
         estimates="<results>/restored/{dataset}/{measurement}/{run}/{part}.npy",
+        classified=lambda wildcards: (
+            "{results}/scores/{dataset}/{measurement}/{run}/digits.csv".format(results=config["results"], **wildcards)
+            if wildcards.part == "test" and wildcards.dataset in CLASSES
+            else []
+        ),
     output:
         "<results>/scores/{dataset}/{measurement}/{run}/{part}.csv",
     log:
@@ -11,7 +16,73 @@ rule score:
     conda:
         "../environment.yml"
     params:
-        version=1,
+        classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
+        version=2,
     shell:
         "python -m metrics.score --clean {input.clean} --y {input.y} --theta {input.theta} --estimates {input.estimates} "
-        "--output {output} > {log} 2>&1"
+        "{params.classified} --output {output} > {log} 2>&1"
+
+
+rule classifier:
+    input:
+        clean="<results>/clean/{dataset}/train.npy",
+        labels="<results>/clean/{dataset}/train.labels.npy",
+    output:
+        "<results>/models/{dataset}/classifier.pt",
+    log:
+        "<logs>/classifier/{dataset}.train.log",
+    conda:
+        "../environment.yml"
+    params:
+        classes=lambda wildcards: CLASSES[wildcards.dataset],
+        version=1,
+    shell:
+        "OMP_NUM_THREADS=1 python -m metrics.classifier train --clean {input.clean} --labels {input.labels} "
+        "--classes {params.classes} --output {output} > {log} 2>&1"
+
+
+rule classify:
+    input:
+        images="<results>/restored/{dataset}/{measurement}/{run}/test.npy",
+        labels="<results>/clean/{dataset}/test.labels.npy",
+        model="<results>/models/{dataset}/classifier.pt",
+    output:
+        "<results>/scores/{dataset}/{measurement}/{run}/digits.csv",
+    log:
+        "<logs>/classify/{dataset}.{measurement}/{run}.log",
+    conda:
+        "../environment.yml"
+    params:
+        version=1,
+    shell:
+        "OMP_NUM_THREADS=1 python -m metrics.classifier predict --images {input.images} --labels {input.labels} "
+        "--model {input.model} --output {output} > {log} 2>&1"
+
+
+use rule classify as classify_clean with:  # the ceiling: what the classifier makes of the truth itself
+    input:
+        images="<results>/clean/{dataset}/test.npy",
+        labels="<results>/clean/{dataset}/test.labels.npy",
+        model="<results>/models/{dataset}/classifier.pt",
+    output:
+        "<results>/scores/{dataset}/digits.csv",
+    log:
+        "<logs>/classify/{dataset}.clean.log",
+
+
+rule score_posterior:
+    input:
+        clean="<results>/clean/{dataset}/test.npy",
+        theta="<measured>/test.theta.npy",
+        samples="<results>/restored/{dataset}/{measurement}/{run}/posterior.npy",
+    output:
+        "<results>/scores/{dataset}/{measurement}/{run}/posterior.csv",
+    log:
+        "<logs>/score/{dataset}.{measurement}/{run}/posterior.log",
+    conda:
+        "../environment.yml"
+    params:
+        version=1,
+    shell:
+        "python -m metrics.posterior --clean {input.clean} --theta {input.theta} --samples {input.samples} --output {output} "
+        "> {log} 2>&1"

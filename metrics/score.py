@@ -1,6 +1,7 @@
 """Score estimates against the truth: `python -m metrics.score --clean … --y … --theta … --estimates … --output scores.csv`.
 
-One row per image; for a timing batch one row per estimate in time, the mean over its images.
+One row per image; for a timing batch one row per estimate in time, the mean over its images. `accuracy` (0 or 1) is what
+metrics.classifier found; it is empty without `--classified`.
 """
 
 import argparse
@@ -21,7 +22,7 @@ def scores(clean: np.ndarray, estimates: np.ndarray, y: np.ndarray, told: np.nda
     for x, estimate, seen, theta in zip(clean, estimates, y, told, strict=True):
         mask = np.broadcast_to(theta if theta.dtype == bool else True, x.shape)
         images = x / 255.0, estimate.astype(np.float64), seen.astype(np.float64)
-        rows.append({name: metric.of(*images, mask, family) for name, metric in METRICS.items()})
+        rows.append({name: metric.of(*images, mask, family) if metric.of else np.nan for name, metric in METRICS.items()})
     return pd.DataFrame(rows).rename_axis("image").reset_index()
 
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--y", type=Path, required=True, help="the measurements, float16 .npy")
     parser.add_argument("--theta", type=Path, required=True, help="θ of each image, .npy")
     parser.add_argument("--estimates", type=Path, required=True, help="what a method wrote; its facts lie in .json beside it")
+    parser.add_argument("--classified", type=Path, help="what metrics.classifier made of the estimates, .csv")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
 
@@ -48,6 +50,8 @@ def main() -> None:
                 table[name] = facts[name]
         else:
             table = scores(clean, estimates, y, told, family)
+            if args.classified:
+                table["accuracy"] = pd.read_csv(args.classified)["correct"].to_numpy()
         for place, name in enumerate(IDENTITY):
             table.insert(place, name, facts[name])
         with store.replacing(args.output) as partial:

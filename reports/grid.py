@@ -12,9 +12,10 @@ import pandas as pd
 from metrics.metrics import METRICS
 from reports.files import caption, short, title
 
-MAIN = ["psnr", "ssim"]
+HEADLINE = ["psnr", "ssim"]  # what the paper has, and the terminal
+MAIN = [*HEADLINE, "accuracy"]
 DETAILS = ["mse_observed", "mse_unobserved", "consistency"]
-DECIMALS = {"psnr": 2, "ssim": 3}  # of all others 4
+DECIMALS = {"psnr": 2, "ssim": 3, "accuracy": 3}  # of all others 4
 ARROWS = {"higher": " ↑", "lower": " ↓", "near 1": ""}
 SECTIONS = {False: "sees no clean image", True: "sees clean images: an upper bound, not a competitor"}
 LATEX = {"\\": r"\textbackslash{}", "–": "--", "±": r"$\pm$", "×": r"$\times$", "θ": r"$\theta$", "σ": r"$\sigma$",
@@ -90,7 +91,7 @@ def value_cells(values: pd.DataFrame, methods: pd.DataFrame, metrics: list[str],
             columns.append(Column(group, "paper"))
             published = here.pivot(index="method", columns="metric", values="paper")
             for method in order:
-                row = published.loc[method, MAIN].dropna() if method in published.index else ()
+                row = published.loc[method, HEADLINE].dropna() if method in published.index else ()
                 cells[method].append(Cell(f"{row['psnr']:.2f} / {row['ssim']:.2f}" if len(row) else ""))
     return columns, cells
 
@@ -112,7 +113,7 @@ def sections(values: pd.DataFrame, methods: pd.DataFrame, cells: dict[str, list[
 
 
 def table_1(values: pd.DataFrame, methods: pd.DataFrame) -> Grid:
-    """PSNR and SSIM of every method on every measurement, what it may see, its size and its time."""
+    """PSNR, SSIM and accuracy of every method on every measurement, what it may see, its size and its time."""
     columns, cells = value_cells(values, methods, MAIN, with_paper=True)
     for method, facts in methods.groupby("method", sort=False):
         seen = [Cell(facts["clean"].iloc[0]), Cell(facts["theta"].iloc[0])]
@@ -184,7 +185,9 @@ def table_caption(values: pd.DataFrame, methods: pd.DataFrame) -> str:
         "device": "; ".join(dict.fromkeys(map(hardware, timed.to_dict("records")))) or "not timed",
     }
     paper = f" {caption('paper')}" if values["paper"].notna().any() else ""
-    return caption("table", **facts) + paper
+    ceiling = values["ceiling"].dropna()
+    accuracy = f" {caption('accuracy', ceiling=ceiling.iloc[0])}" if len(ceiling) else ""
+    return caption("table", **facts) + accuracy + paper
 
 
 def details_caption(values: pd.DataFrame) -> str:
@@ -253,10 +256,10 @@ def latex(grid: Grid, below: str, label: str) -> str:
 
 def summary(values: pd.DataFrame, methods: pd.DataFrame, heading: str, width: int = 78) -> str:
     """PSNR / SSIM for a terminal: as many measurements side by side as fit, the others below."""
-    columns, cells = value_cells(values, methods, MAIN)
+    columns, cells = value_cells(values, methods, HEADLINE)
     made = sections(values, methods, cells)
     first = 2 + max(len(label) for section in made for label, _ in section.rows)
-    places = list(range(0, len(columns), len(MAIN)))  # of each measurement's PSNR; its SSIM is the next
+    places = list(range(0, len(columns), len(HEADLINE)))  # of each measurement's PSNR; its SSIM is the next
     widths = {at: 2 + max(len("99.99 / 0.999 *"), len(columns[at].group)) for at in places}
     lines = [heading]
     while places:

@@ -1,7 +1,7 @@
 """Tables and figures → one page, index.html, that holds everything it shows and needs no network.
 
 Each data set is given as name=DIR, the folder into which `reports.table` wrote its tables and the figure programs
-restorations.* and mse_time.*; the page links to the files in it.
+restorations.* and mse_time.*; the page links to the files in it. Of those named after --posterior it shows posterior.* too.
 """
 
 import argparse
@@ -14,10 +14,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import store
-from reports import files, grid
+from reports import files, grid, posterior
 
 LINKS = ["table.csv", "table.md", "table.tex", "details.md", "details.tex", "methods.csv", "training.csv",
          "restorations.png", "restorations.pdf", "mse_time.png", "mse_time.pdf", "mse_time.json"]  # fmt: skip
+POSTERIOR = ["posterior.csv", "posterior.md", "posterior.tex", "posterior.png", "posterior.pdf"]
 
 
 def data_uri(path: Path) -> str:
@@ -25,27 +26,38 @@ def data_uri(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def chapter(name: str, folder: Path, beside: Path) -> dict:
-    """All that page.html shows of one data set; `beside` is the folder of the page, from which its links lead."""
-    for file in [*LINKS, "restorations.json"]:
+def chapter(name: str, folder: Path, beside: Path, sampled: bool) -> dict:
+    """All that page.html shows of one data set; `beside` is the folder of the page, from which its links lead.
+
+    `sampled`: whether some method has posterior samples.
+    """
+    links = LINKS + POSTERIOR * sampled
+    for file in [*links, "restorations.json", *["posterior.json"] * sampled]:
         if not (folder / file).is_file():
             sys.exit(f"{folder / file}: no such file; run the step that makes it (`snakemake {folder / file}`)")
     values, methods, training = (files.read_csv(folder / f"{frame}.csv") for frame in ("table", "methods", "training"))
     shown, timed = (store.load_json(folder / f"{figure}.json") for figure in ("restorations", "mse_time"))
+    tables, figures = {}, {}
+    if sampled:
+        samples, seen = files.read_csv(folder / "posterior.csv"), store.load_json(folder / "posterior.json")
+        tables["posterior"] = (posterior.posterior_table(samples, methods), posterior.table_caption(samples))
+        figures["posterior"] = (data_uri(folder / "posterior.png"), files.caption("posterior_figure", **seen))
     return {
         "name": name,
-        "tables": {
+        "tables": tables
+        | {
             "table": (grid.table_1(values, methods), grid.table_caption(values, methods)),
             "details": (grid.details(values, methods), grid.details_caption(values)),
             "training": (grid.training_table(training), files.caption("training")),
         },
-        "figures": {
+        "figures": figures
+        | {
             "restorations": (data_uri(folder / "restorations.png"), files.caption("restorations", **shown)),
             "mse_time": (data_uri(folder / "mse_time.png"), files.caption("mse_time", **timed)),
         },
         "trained": len(training) > 0,
         "speedups": {files.title(at, {}): speed["says"] for at, speed in timed["speedups"].items()},
-        "links": {file: Path(os.path.relpath(folder / file, beside)).as_posix() for file in LINKS},
+        "links": {file: Path(os.path.relpath(folder / file, beside)).as_posix() for file in links},
     }
 
 
@@ -55,6 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add = parser.add_argument
     add("--datasets", nargs="+", type=files.pair, required=True, metavar="NAME=DIR", help="the data sets, in order")
+    add("--posterior", nargs="*", default=[], metavar="NAME", help="the data sets with posterior samples of some method")
     add("--config", type=Path, required=True, metavar="YAML", help="the configuration of the run, shown as it is")
     add("--commit", default="unknown", help="the version of the code, as `git describe` says it")
     add("--date", default=datetime.date.today().isoformat(), help="the day of the report (default: today)")
@@ -69,7 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
         pages = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, **blocks)
         html = pages.get_template("page.html").render(
             introduction=files.caption("introduction"),
-            chapters=[chapter(name, path, given.output.parent) for name, path in given.datasets],
+            chapters=[chapter(name, path, given.output.parent, name in given.posterior) for name, path in given.datasets],
             config=given.config.read_text(),
             commit=given.commit,
             date=given.date,

@@ -7,6 +7,7 @@ the caption).
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -19,6 +20,7 @@ matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
 import matplotlib.pyplot as plt  # noqa: E402
 
 CELL, TITLE, MARGIN, LETTER = 0.42, 0.32, 0.15, 0.062  # inches: an image with its gap, …, a letter at 8 points
+HEADS = 0.12  # inches: the headings of columns
 PANELS = 3  # side by side
 
 
@@ -42,30 +44,31 @@ def mosaic(rows: list[np.ndarray]) -> np.ndarray:
     return canvas.swapaxes(1, 2).reshape(r * (h + gap), n * (w + gap), 4)
 
 
-def draw(panels: dict[str, dict[str, np.ndarray]]) -> plt.Figure:
-    """{panel title: {row label: images [N, H, W, C]}} → a figure, at most PANELS panels side by side.
+def draw(panels: dict[str, list[tuple[str, np.ndarray]]], heads: Sequence[str] = ()) -> plt.Figure:
+    """{panel title: [(row label, images [N, H, W, C])]} → a figure, at most PANELS panels side by side; `heads` name the columns.
 
     Placed by hand, in inches, so that an image is as large in a panel of few rows as in one of many.
     """
-    labels = MARGIN + LETTER * max(len(label) for panel in panels.values() for label in panel)
-    count = len(next(iter(next(iter(panels.values())).values())))
+    labels = MARGIN + LETTER * max(len(label) for panel in panels.values() for label, _ in panel)
+    count = len(next(iter(panels.values()))[0][1])
+    title = TITLE + (HEADS if heads else 0)
     across = min(PANELS, len(panels))
     shelves = [list(panels.items())[i : i + across] for i in range(0, len(panels), across)]
-    heights = [TITLE + CELL * max(len(panel) for _, panel in shelf) for shelf in shelves]
+    heights = [title + CELL * max(len(panel) for _, panel in shelf) for shelf in shelves]
     width, height = across * (labels + count * CELL + MARGIN), sum(heights) + MARGIN
     figure = plt.figure(figsize=(width, height))
     for s, shelf in enumerate(shelves):
         for p, (heading, panel) in enumerate(shelf):
             left = labels + p * (labels + count * CELL + MARGIN)
-            bottom = height - sum(heights[:s]) - TITLE - CELL * len(panel)
+            bottom = height - sum(heights[:s]) - title - CELL * len(panel)
             box = (left / width, bottom / height, count * CELL / width, CELL * len(panel) / height)
             ax = figure.add_axes(box)
             rows = len(panel)
-            ax.imshow(mosaic(list(panel.values())), interpolation="nearest", aspect="auto", extent=(0, 1, rows, 0))
+            ax.imshow(mosaic([images for _, images in panel]), interpolation="nearest", aspect="auto", extent=(0, 1, rows, 0))
             ax.set_title(heading, fontsize=10, fontweight="bold", loc="left")
-            ax.set_xticks([])
-            ax.set_yticks(np.arange(rows) + 0.5, list(panel), fontsize=8)
-            ax.tick_params(length=0)
+            ax.set_xticks((np.arange(len(heads)) + 0.5) / count, heads, fontsize=5.5)
+            ax.set_yticks(np.arange(rows) + 0.5, [label for label, _ in panel], fontsize=8)
+            ax.tick_params(length=0, bottom=False, labelbottom=False, labeltop=True, pad=2)
             ax.spines[:].set_visible(False)
     return figure
 
@@ -95,10 +98,10 @@ def main(arguments: list[str] | None = None) -> None:
         clean = load(given.clean, given.images)
         panels = {}
         for measurement, path in given.measured:
-            rows = {"original": clean, "measured": load(path, given.images)}
+            rows = [("original", clean), ("measured", load(path, given.images))]
             for method in given.order:
                 if (name := f"{measurement}/{method}") in restored:
-                    rows[files.title(method, given.titles)] = load(restored[name], given.images)
+                    rows.append((files.title(method, given.titles), load(restored[name], given.images)))
             panels[files.title(measurement, {})] = rows
         files.save_figure(draw(panels), given.output)
         facts = {"dataset": given.dataset, "images": given.images, "measurements": [name for name, _ in given.measured]}

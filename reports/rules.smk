@@ -3,6 +3,8 @@ import json
 TABLES = ["table.csv", "methods.csv", "training.csv", "table.md", "table.tex", "details.md", "details.tex", "summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
 RUNS = Runs(workflow, config)
+POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
+WITH_POSTERIOR = [name for name, runs in RUNS.of.items() if any(map(RUNS.sampled, runs))]  # data sets
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
 
@@ -11,6 +13,9 @@ rule table:
         scores=RUNS.files("scores", "test.csv"),
         timing=RUNS.files("scores", "timing.csv"),
         models=RUNS.files("models", "train.json", RUNS.learned),
+        classified=lambda wildcards: (
+            f"{config['results']}/scores/{wildcards.dataset}/digits.csv" if wildcards.dataset in CLASSES else []
+        ),
     output:
         expand("<results>/report/{{dataset}}/{file}", file=TABLES),
     log:
@@ -23,21 +28,19 @@ rule table:
         titles=TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
+        classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
         folder=subpath(output[0], parent=True),
-        version=1,
+        version=2,
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
-        "--models {params.models} --sees {params.sees:q} --titles {params.titles:q} --order {params.order:q} "
+        "--models {params.models} {params.classified} --sees {params.sees:q} --titles {params.titles:q} --order {params.order:q} "
         "--measurements {params.measurements:q} --output {params.folder} > {log} 2>&1"
 
 
 rule restorations:
     input:
         clean="<results>/clean/{dataset}/test.npy",
-        measured=lambda wildcards: [
-            f"{config['results']}/measured/{wildcards.dataset}/{measurement}/test.y.npy"
-            for measurement in config["datasets"][wildcards.dataset]
-        ],
+        measured=RUNS.measured,
         restored=RUNS.files("restored", "test.npy", RUNS.pictured),
     output:
         multiext("<results>/report/{dataset}/restorations", *FIGURE),
@@ -46,9 +49,7 @@ rule restorations:
     conda:
         "../environment.yml"
     params:
-        measured=lambda wildcards, input: " ".join(
-            f"{name}={path}" for name, path in zip(config["datasets"][wildcards.dataset], input.measured)
-        ),
+        measured=RUNS.measured_pairs,
         restored=RUNS.pairs("restored", "test.npy", RUNS.pictured, "{measurement}/{method}"),
         titles=TITLES,
         order=" ".join(name for name in config["methods"] if name != "as_measured"),
@@ -79,6 +80,31 @@ rule mse_time:
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
 
 
+rule posterior:
+    input:
+        scores=RUNS.files("scores", "posterior.csv", RUNS.sampled),
+        samples=RUNS.files("restored", "posterior.npy", lambda run: RUNS.sampled(run) and RUNS.pictured(run)),
+        methods="<results>/report/{dataset}/methods.csv",
+        clean="<results>/clean/{dataset}/test.npy",
+        measured=RUNS.measured,
+    output:
+        expand("<results>/report/{{dataset}}/{file}", file=POSTERIOR),
+    log:
+        "<logs>/report/{dataset}.posterior.log",
+    conda:
+        "../environment.yml"
+    params:
+        measured=RUNS.measured_pairs,
+        samples=RUNS.pairs(
+            "restored", "posterior.npy", lambda run: RUNS.sampled(run) and RUNS.pictured(run), "{measurement}/{method}"
+        ),
+        folder=subpath(output[0], parent=True),
+        version=1,
+    shell:
+        "python -m reports.posterior --dataset {wildcards.dataset} --scores {input.scores} --methods {input.methods} "
+        "--clean {input.clean} --measured {params.measured} --samples {params.samples} --output {params.folder} > {log} 2>&1"
+
+
 rule configuration:
     output:
         "<results>/report/config.yaml",
@@ -101,6 +127,7 @@ rule page:
             figure=["restorations", "mse_time"],
             end=FIGURE,
         ),
+        expand("<results>/report/{dataset}/{file}", dataset=WITH_POSTERIOR, file=POSTERIOR),
         config="<results>/report/config.yaml",
     output:
         "<results>/report/index.html",
@@ -110,8 +137,9 @@ rule page:
         "../environment.yml"
     params:
         datasets=lambda wildcards: " ".join(f"{name}={config['results']}/report/{name}" for name in config["datasets"]),
+        posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
         home=workflow.basedir,
-        version=1,
+        version=2,
     shell:
-        "python -m reports.page --datasets {params.datasets} --config {input.config} "
+        "python -m reports.page --datasets {params.datasets} {params.posterior} --config {input.config} "
         "--commit $(git -C {params.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"

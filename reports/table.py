@@ -1,9 +1,10 @@
 """Scores → Table 1 of one data set and its companions: tidy numbers first, then the same numbers as tables.
 
-table.csv          a row for each measurement, method and metric: mean, 95 % interval, images, seeds, the paper's value
+table.csv          a row for each measurement, method and metric: mean, 95 % interval, images, seeds, the paper's value, the
+                   ceiling (accuracy of the clean images)
 methods.csv        a row for each method and measurement: what it may see, its parameters, its time
 training.csv       a row for each trained model
-table.md, .tex     Table 1: PSNR and SSIM
+table.md, .tex     Table 1: PSNR, SSIM and, where the data set has labels, accuracy
 details.md, .tex   the other metrics
 summary.txt        PSNR / SSIM for a terminal
 """
@@ -137,6 +138,7 @@ def main(arguments: list[str] | None = None) -> None:
     add("--timing", nargs="*", type=Path, default=[], metavar="CSV", help="every timing.csv; without any, times are –")
     add("--models", nargs="*", type=files.pair, default=[], metavar="NAME=JSON",
         help="the train.json of every model, as dataset/measurement/method/seed=path")  # fmt: skip
+    add("--classified", type=Path, metavar="CSV", help="metrics.classifier on the clean test images: the ceiling of accuracy")
     add("--sees", type=files.mapping, required=True, metavar="JSON",
         help='{method: {"clean": "no"|"train", "theta": "no"|"train"|"test"|"train, test", "learned": true|false}}, '
              "or a file that holds it")  # fmt: skip
@@ -152,6 +154,8 @@ def main(arguments: list[str] | None = None) -> None:
         timing = files.read_cells(given.timing, files.TIMING, *inside)
         values = summarise(scores, given.measurements, given.order)
         values = values.merge(published(), how="left", on=["dataset", "measurement", "method", "metric"])
+        ceiling = files.read_csv(given.classified, ["correct"])["correct"].mean() if given.classified else np.nan
+        values["ceiling"] = np.where(values["metric"] == "accuracy", ceiling, np.nan)
         training = train_facts(given.models, given.titles)
         methods = method_facts(values, timing, training, given.sees, given.order, given.titles)
 

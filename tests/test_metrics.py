@@ -1,4 +1,7 @@
-"""The scores against values by hand, scikit-image and an SSIM written anew from its formula; the command on made-up files."""
+"""The scores against values by hand, scikit-image and an SSIM written anew from its formula; the command on made-up files.
+
+The scores of posterior samples against exact posteriors and double loops; the classifier on digits made of bars.
+"""
 
 import os
 import subprocess
@@ -8,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from skimage.metrics import peak_signal_noise_ratio
 
 import store
-from metrics import score
+from metrics import classifier, posterior, score
 from metrics.metrics import METRICS, PSNR_CEILING
 from reports.files import SCORE_KEYS, TIMING
 
@@ -246,6 +250,15 @@ def test_a_method_without_seed_has_an_empty_one(tmp_path, monkeypatch):
     assert pd.read_csv(tmp_path / "scores.csv")["seed"].isna().all()
 
 
+def test_accuracy_is_what_the_classifier_found(tmp_path, monkeypatch):
+    args, _ = made(tmp_path, PATCH)
+    run_here(args, monkeypatch)
+    assert pd.read_csv(tmp_path / "scores.csv")["accuracy"].isna().all()
+    pd.DataFrame({"image": range(5), "correct": [1, 0, 0, 1, 1]}).to_csv(tmp_path / "digits.csv", index=False)
+    run_here([*args, "--classified", str(tmp_path / "digits.csv")], monkeypatch)
+    assert list(pd.read_csv(tmp_path / "scores.csv")["accuracy"]) == [1, 0, 0, 1, 1]
+
+
 @pytest.mark.parametrize("missing", ["clean.npy", "test.y.npy", "test.theta.npy", "estimates.npy", "test.json", "estimates.json"])
 def test_a_missing_input_is_named_and_nothing_written(tmp_path, monkeypatch, missing):
     args, _ = made(tmp_path, PATCH)
@@ -265,5 +278,209 @@ def test_estimates_of_another_number_of_images_are_refused_and_nothing_written(t
 
 
 def test_scoring_needs_no_torch():
-    code = "import sys, metrics.score; sys.exit('torch' in sys.modules)"
+    code = "import sys, metrics.score, metrics.posterior; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120).returncode == 0
+
+
+# Posterior samples
+
+WHOLE = np.full((1, 1, 1, 1), 0.2, np.float32)  # θ of noise: every value is open
+
+
+def of(name, x, samples, free=None) -> float:
+    """A metric of one image [H, W, C] and its samples [K, H, W, C]; every value is open unless `free` says otherwise."""
+    x, samples = np.asarray(x, float), np.asarray(samples, float)
+    return posterior.POSTERIOR[name].of(x, samples, np.ones(x.shape, bool) if free is None else free)
+
+
+def one(*values):
+    """Values as samples [K, 1, 1, 1]; a single one as an image [1, 1, 1]."""
+    return np.array(values).reshape(-1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "samples", "half", "most"),
+    [
+        # one below, two above: between 1/4 and 2/4, of which all lies in [1/4, 3/4]
+        (0.3, (0.2, 0.6, 0.8), 1, 1),
+        # all above: between 0 and 1/4, of which 0.2 / 0.25 lies in [0.05, 0.95]
+        (0.1, (0.2, 0.6, 0.8), 0, 0.8),
+        # all equal: anywhere, so the level itself
+        (0, (0, 0, 0), 0.5, 0.9),
+        # equal within half a step of 1/255, and not within more
+        (0, (0.0019, 0.0019, 0.0019), 0.5, 0.9),
+        (0, (0.0021, 0.0021, 0.0021), 0, 0.8),
+        # one equal, two above: between 0 and 2/4; of that ½ and 0.9
+        (0.2, (0.2, 0.6, 0.8), 0.5, 0.9),
+    ],
+)
+def test_coverage_by_hand(x, samples, half, most):
+    assert of("coverage_50", one(x)[0], one(*samples)) == pytest.approx(half)
+    assert of("coverage_90", one(x)[0], one(*samples)) == pytest.approx(most)
+
+
+def test_scores_of_samples_by_hand():
+    """x = 0 and samples 0.1, 0.3: E|s - x| = 0.2, the only pair is 0.2 apart, so CRPS = 0.2 - ½ 0.2."""
+    x, samples = one(0)[0], one(0.1, 0.3)
+    assert of("crps", x, samples) == pytest.approx(0.1) == of("energy", x, samples)
+    assert of("psnr_mean", x, samples) == pytest.approx(-20 * np.log10(0.2))
+    assert of("psnr_sample", x, samples) == pytest.approx(-10 * np.log10(0.1 * 0.3))
+    assert of("spread", x, samples) == pytest.approx(0.2 / 2**0.5)
+
+
+def test_one_sample_is_scored_by_its_distance(rng):
+    x, sample = rng.random((5, 4, 3)), rng.random((1, 5, 4, 3))
+    assert of("crps", x, sample) == pytest.approx(np.abs(x - sample).mean())
+    assert of("energy", x, sample) == pytest.approx(((x - sample) ** 2).mean() ** 0.5)
+    assert of("psnr_mean", x, sample) == pytest.approx(of("psnr_sample", x, sample))
+    assert np.isnan(of("spread", x, sample))
+
+
+def test_crps_and_energy_agree_with_double_loops(rng):
+    x, samples = rng.random((5, 4, 3)), rng.random((7, 5, 4, 3))
+    pairs = [(a, b) for i, a in enumerate(samples) for j, b in enumerate(samples) if i != j]
+    for name, size in {"crps": lambda d: np.abs(d).mean(), "energy": lambda d: np.linalg.norm(d) / d.size**0.5}.items():
+        expected = np.mean([size(s - x) for s in samples]) - 0.5 * np.mean([size(a - b) for a, b in pairs])
+        assert of(name, x, samples) == pytest.approx(expected)
+
+
+def test_coverage_crps_and_spread_see_the_open_values_alone(rng):
+    x, samples, free = rng.random((6, 6, 1)), rng.random((8, 6, 6, 1)), rng.random((6, 6, 1)) < 0.5
+    other, others = np.where(free, x, 0.5), np.where(free, samples, 0.5 + 0.5 * samples)
+    for name in ("coverage_50", "coverage_90", "crps", "spread"):
+        assert of(name, x, samples, free) == of(name, other, others, free) != of(name, x, samples)
+        assert np.isnan(of(name, x, samples, np.zeros(x.shape, bool)))
+
+
+def exact(rng, count: int, sigma=0.1) -> tuple[np.ndarray, np.ndarray]:
+    """64 images whose left half is Gaussian about known means and whose right half is black, and samples of that law."""
+    means = np.where(np.arange(28) < 14, rng.uniform(0.3, 0.7, (64, 28, 28)), 0)[..., None]
+    draws = np.where(means > 0, means + sigma * rng.standard_normal((count + 1, *means.shape)), 0)
+    return np.rint(255 * draws[0].clip(0, 1)).astype(np.uint8), draws[1:].clip(0, 1).astype(np.float16)
+
+
+@pytest.mark.parametrize("count", [4, 32])
+def test_an_exact_posterior_has_the_coverage_it_states(rng, count):
+    clean, samples = exact(rng, count)
+    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0)).mean()
+    noise = (0.25 / clean.size) ** 0.5
+    assert table["coverage_50"] == pytest.approx(0.5, abs=4 * noise)
+    assert table["coverage_90"] == pytest.approx(0.9, abs=4 * noise)
+    # E CRPS of an exact N(μ, σ²) is σ / √π, here on half of the values
+    assert table["crps"] == pytest.approx(0.5 * 0.1 / np.pi**0.5, rel=0.02)
+
+
+@pytest.mark.parametrize(("width", "less"), [(0.5, True), (2, False)])
+def test_too_sure_covers_too_little_and_either_costs_score(rng, width, less):
+    clean, samples = exact(rng, 32)
+    told = np.repeat(WHOLE, len(clean), 0)
+    right = posterior.scores(clean, samples, told).mean()
+    centre = samples.astype(float).mean(0)
+    wrong = posterior.scores(clean, (centre + width * (samples - centre)).astype(np.float16), told).mean()
+    assert (wrong["coverage_50"] < right["coverage_50"] - 0.05) == less
+    assert (wrong["coverage_50"] > right["coverage_50"] + 0.05) != less
+    assert wrong["crps"] > 1.02 * right["crps"] and wrong["energy"] > right["energy"]
+
+
+def test_a_sample_has_twice_the_error_of_the_mean_of_an_exact_posterior(rng):
+    clean, samples = exact(rng, 32)
+    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0)).mean()
+    # 3.01 dB but for the mean of 32 samples, whose squared error is 1 + 1/32 of the exact mean's
+    assert table["psnr_mean"] - table["psnr_sample"] == pytest.approx(10 * np.log10(2 / (1 + 1 / 32)), abs=0.05)
+
+
+def run_posterior(tmp_path, monkeypatch, samples, told=None) -> None:
+    args, arrays = made(tmp_path, PATCH)
+    np.save(tmp_path / "samples.npy", samples)
+    store.save_json(tmp_path / "samples.json", store.load_json(tmp_path / "estimates.json"))
+    flags = ["--clean", "clean", "--theta", "test.theta", "--samples", "samples"]
+    given = [part if part.startswith("--") else str(tmp_path / f"{part}.npy") for part in flags]
+    monkeypatch.setattr(sys, "argv", ["posterior", *given, "--output", str(tmp_path / "posterior.csv")])
+    posterior.main()
+
+
+def test_posterior_command_has_a_row_per_sampled_image(tmp_path, monkeypatch, rng):
+    samples = rng.random((6, 3, 9, 8, 3)).astype(np.float16)  # of the first three of five images
+    run_posterior(tmp_path, monkeypatch, samples)
+    table = pd.read_csv(tmp_path / "posterior.csv")
+    assert list(table) == [*SCORE_KEYS, *posterior.POSTERIOR, "samples"] and list(table["image"]) == [0, 1, 2]
+    assert (table[["dataset", "measurement", "method", "seed", "samples"]] == ["made", "some", "dice", 3, 6]).all(axis=None)
+    clean, theta = (np.load(tmp_path / name) for name in ("clean.npy", "test.theta.npy"))
+    lost = np.broadcast_to(~theta, clean.shape)[1]
+    by_hand = of("crps", clean[1] / 255, samples[:, 1], lost)
+    assert table["crps"][1] == pytest.approx(by_hand, rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 9, 8, 3), (6, 9, 9, 8, 3), (6, 3, 9, 8, 1)])
+def test_samples_of_other_images_are_refused_in_one_line(tmp_path, monkeypatch, shape):
+    with pytest.raises(SystemExit, match="samples.npy: holds .* not samples") as refusal:
+        run_posterior(tmp_path, monkeypatch, np.zeros(shape, np.float16))
+    assert "\n" not in str(refusal.value) and not (tmp_path / "posterior.csv").exists()
+
+
+# The classifier
+
+
+def bars(rng, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images of a bright column (class 0) or row (class 1) in noise."""
+    labels = np.arange(count, dtype=np.uint8) % 2
+    images = rng.integers(0, 100, (count, 12, 12, 1), np.uint8)
+    images[labels == 0, :, 5:7], images[labels == 1, 5:7] = 255, 255
+    return images, labels
+
+
+@pytest.fixture
+def threads():
+    """The command sets the threads of this process."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def run_classifier(monkeypatch, *args) -> None:
+    monkeypatch.setattr(sys, "argv", ["classifier", *map(str, args)])
+    classifier.main()
+
+
+def test_classifier_learns_and_says_what_it_sees(tmp_path, monkeypatch, rng, threads):
+    monkeypatch.setattr(classifier, "STEPS", 40)
+    images, labels = bars(rng, 200)
+    np.save(tmp_path / "x.npy", images)
+    np.save(tmp_path / "labels.npy", labels)
+    for name in ("a.pt", "b.pt"):
+        run_classifier(monkeypatch, "train", "--clean", tmp_path / "x.npy", "--labels", tmp_path / "labels.npy", "--classes", 2,
+                       "--output", tmp_path / name)  # fmt: skip
+    first, second = (torch.load(tmp_path / name, weights_only=True)["weights"] for name in ("a.pt", "b.pt"))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+    fresh, truth = bars(rng, 61)
+    wrong = np.where(np.arange(61) < 7, 1 - truth, truth)
+    np.save(tmp_path / "restored.npy", (fresh / 255).astype(np.float16))
+    np.save(tmp_path / "wrong.npy", wrong.astype(np.uint8))
+    run_classifier(monkeypatch, "predict", "--images", tmp_path / "restored.npy", "--labels", tmp_path / "wrong.npy",
+                   "--model", tmp_path / "a.pt", "--output", tmp_path / "digits.csv")  # fmt: skip
+    table = pd.read_csv(tmp_path / "digits.csv")
+    assert list(table) == ["image", "label", "predicted", "probability", "correct"]
+    assert list(table["predicted"]) == list(truth) and list(table["label"]) == list(wrong)
+    assert list(table["correct"]) == [0] * 7 + [1] * 54
+    assert (table["probability"][:7] < 0.5).all() and (table["probability"][7:] > 0.5).all()
+
+
+def test_a_classified_image_does_not_depend_on_its_neighbours(rng):
+    images, labels = bars(rng, 8)
+    net = classifier.network(1, 2).eval()
+    together = classifier.predict(net, images, labels)["probability"]
+    alone = classifier.predict(net, images[3:4], labels[3:4])["probability"]
+    assert alone[0] == pytest.approx(together[3], abs=1e-6)
+
+
+@pytest.mark.parametrize("what", ["absent", "broken", "other channels"])
+def test_a_classifier_that_does_not_fit_is_named_in_one_line(tmp_path, what):
+    path = tmp_path / "model.pt"
+    if what != "absent":
+        torch.save({"classes": 2, "weights": classifier.network(3, 2).state_dict()}, path)
+    if what == "broken":
+        path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(SystemExit, match=f"{path}: no") as refusal:
+        classifier.load(path, 1)
+    assert "\n" not in str(refusal.value)

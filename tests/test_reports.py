@@ -9,12 +9,14 @@ import pytest
 from scipy import stats
 
 from metrics.metrics import METRICS
-from reports import files, grid, mse_time, page, restorations, table
+from metrics.posterior import POSTERIOR
+from reports import files, grid, mse_time, page, posterior, restorations, table
 
 MEASUREMENTS = ["drop_patch", "add_noise"]
 ORDER = ["as_measured", "median", "telea", "acsg", "ambient_vaegan", "supervised"]
 ONLY = {"median": "add_noise", "telea": "drop_patch"}  # a method that does not apply everywhere
 LEARNED = ["acsg", "ambient_vaegan", "supervised"]
+SAMPLING = ["ambient_vaegan", "supervised"]
 SEES = {m: {"clean": "train" if m == "supervised" else "no", "theta": "no", "learned": m in LEARNED} for m in ORDER}
 IMAGES = 9
 
@@ -27,7 +29,8 @@ def curve(seconds, mse):
 def results(tmp_path):
     """Scores, timing, models and images of every method on CelebA; {argument: its values}."""
     rng = np.random.default_rng(0)
-    found = {"scores": [], "timing": [], "models": [], "restored": [], "measured": [], "clean": [tmp_path / "test.npy"]}
+    kinds = ["scores", "timing", "models", "restored", "measured", "posterior", "samples"]
+    found = {kind: [] for kind in kinds} | {"clean": [tmp_path / "test.npy"]}
     np.save(found["clean"][0], rng.integers(0, 256, (IMAGES, 8, 8, 3), np.uint8))
     for measurement in MEASUREMENTS:
         y = tmp_path / f"{measurement}.npy"
@@ -42,6 +45,7 @@ def results(tmp_path):
                 key = {"dataset": "celeba", "measurement": measurement, "method": method, "seed": seed}
                 scores = pd.DataFrame({**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in METRICS})
                 scores["psnr"] += 2 * skill
+                scores["accuracy"] = (scores["accuracy"] > 0.3).astype(int)
                 if measurement == "add_noise":
                     scores["mse_unobserved"] = np.nan
                 steps = 4 if method == "acsg" else 1
@@ -57,6 +61,13 @@ def results(tmp_path):
                     facts |= {"images_per_second": 1600.0, "device": "a processor", "threads": 1}
                     (folder / "train.json").write_text(json.dumps(facts))
                     found["models"].append(f"celeba/{measurement}/{method}/{seed}={folder / 'train.json'}")
+                if method in SAMPLING:
+                    spread = pd.DataFrame({**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in POSTERIOR})
+                    spread.assign(samples=5).to_csv(folder / "posterior.csv", index=False)
+                    found["posterior"].append(folder / "posterior.csv")
+                    if seed == 0:
+                        np.save(folder / "posterior.npy", rng.random((5, IMAGES, 8, 8, 3)).astype(np.float16))
+                        found["samples"].append(f"{measurement}/{method}={folder / 'posterior.npy'}")
                 if seed in ("", 0):
                     np.save(folder / "test.npy", rng.random((IMAGES, 8, 8, 3)).astype(np.float16))
                     found["restored"].append(f"{measurement}/{method}={folder / 'test.npy'}")
@@ -74,8 +85,16 @@ def run(program, results, output, *wanted, **others):
     program.main(arguments)
 
 
-def run_table(results, output):
-    run(table, results, output, "scores", "timing", "models", sees=json.dumps(SEES))
+def run_table(results, output, **others):
+    run(table, results, output, "scores", "timing", "models", sees=json.dumps(SEES), **others)
+
+
+def run_posterior(results, output, **others):
+    """Beside a finished table."""
+    given = {"--scores": results["posterior"], "--methods": [output / "methods.csv"], "--output": [output]}
+    given |= {f"--{name}": results[name] for name in ("clean", "measured", "samples")}
+    given |= {f"--{name}": [value] for name, value in others.items()}
+    posterior.main(["--dataset", "celeba", *(str(part) for name, values in given.items() for part in (name, *values))])
 
 
 @pytest.fixture
@@ -85,6 +104,7 @@ def report(results, tmp_path):
     run_table(results, output)
     run(restorations, results, output / "restorations", "clean", "measured", "restored", images=4)
     run(mse_time, results, output / "mse_time", "timing")
+    restorations.plt.close("all")
     return output
 
 
@@ -157,6 +177,47 @@ def test_short(value, text):
     assert files.short(value) == text
 
 
+def test_posterior_means_are_over_images_after_seeds(report, results):
+    run_posterior(results, report)
+    paths = [path for path in results["posterior"] if "/drop_patch/supervised/" in path]
+    per_image = np.mean([pd.read_csv(path)["crps"] for path in paths], axis=0)
+    values = pd.read_csv(report / "posterior.csv").set_index(["measurement", "method", "metric"])
+    row = values.loc["drop_patch", "supervised", "crps"]
+    assert (row["mean"], row["error"]) == pytest.approx((per_image.mean(), stats.sem(per_image)))
+    assert (row["images"], row["seeds"], row["samples"]) == (IMAGES, 2, 5)
+    text = (report / "posterior.md").read_text()
+    rows = {line[0]: line for line in map(cells, text.splitlines()) if line}
+    heads = next(iter(rows.values()))
+    assert rows["supervised"][heads.index("drop patch<br>CRPS ↓")] == f"{row['mean']:.4f}"
+    assert f"{IMAGES} test images with 5 samples" in text and "as measured" not in rows
+
+
+def test_a_row_of_the_posterior_figure_shows_what_its_heading_says():
+    rng = np.random.default_rng(0)
+    clean, y, samples = rng.random((6, 5, 1)), rng.random((6, 5, 1)), rng.random((9, 6, 5, 1))
+    samples[:, 0, 0], samples[:, 0, 1] = 0.3, np.array([0, 1] * 4 + [0])[:, None]
+    shown = posterior.row(clean, y, samples)
+    assert shown.shape == (8, 6, 5, 3)
+    for picture, image in zip(shown, [y, clean, samples.mean(0), *samples[:4]], strict=False):
+        np.testing.assert_allclose(picture, np.repeat(image, 3, -1))
+    assert shown[-1, 0, 0].max() < 0.05 and shown[-1, 0, 1].min() > 0.7  # certain is black, as uncertain as can be bright
+
+
+def test_accuracy_stands_in_the_table_with_its_ceiling_and_only_where_there_are_labels(results, tmp_path):
+    pd.DataFrame({"correct": [1, 1, 1, 0]}).to_csv(tmp_path / "digits.csv", index=False)
+    run_table(results, tmp_path / "with", classified=tmp_path / "digits.csv")
+    text = (tmp_path / "with" / "table.md").read_text()
+    assert "add noise<br>digit accuracy ↑" in text and "of the clean test images themselves it gets 0.750 right" in text
+    values = pd.read_csv(tmp_path / "with" / "table.csv").set_index(["measurement", "method", "metric"])
+    path = next(path for path in results["scores"] if "/drop_patch/telea/" in path)
+    assert values.loc["drop_patch", "telea", "accuracy"]["mean"] == pytest.approx(pd.read_csv(path)["accuracy"].mean())
+
+    for path in results["scores"]:
+        pd.read_csv(path).assign(accuracy=np.nan).to_csv(path, index=False)
+    run_table(results, tmp_path / "without")
+    assert "ccuracy" not in (tmp_path / "without" / "table.md").read_text()
+
+
 # Files
 
 
@@ -227,6 +288,22 @@ def test_page_is_one_file_without_network(report, tmp_path):
     assert "16.15 / 0.49" in html and "encoder 1,000, decoder 234" in html
 
 
+def test_page_shows_the_posterior_where_it_is_told_of_one(report, results, tmp_path):
+    run_posterior(results, report)
+    (tmp_path / "config.yaml").write_text("seeds: [0, 1]\n")
+    pages = {}
+    for name in ("celeba", "other"):
+        arguments = ["--datasets", f"celeba={report}", "--config", str(tmp_path / "config.yaml"), "--posterior", name]
+        page.main([*arguments, "--output", str(tmp_path / f"{name}.html")])
+        pages[name] = (tmp_path / f"{name}.html").read_text()
+    assert "posterior.pdf" in pages["celeba"] and "Posterior samples" in pages["celeba"]
+    assert "posterior" not in pages["other"].lower()
+    assert json.loads((report / "posterior.json").read_text())["samples"] == 5
+    for end, begins in {"png": b"\x89PNG", "pdf": b"%PDF"}.items():
+        assert (report / f"posterior.{end}").read_bytes().startswith(begins)
+    assert (report / "posterior.tex").read_text().isascii()
+
+
 # Errors: one line, with the name of what is wrong
 
 
@@ -269,3 +346,8 @@ def test_page_names_what_it_lacks(report, tmp_path):
     arguments = ["--datasets", f"celeba={report}", "--config", __file__, "--output", str(tmp_path / "index.html")]
     assert "mse_time.png: no such file" in fails(page.main, arguments)
     assert not (tmp_path / "index.html").exists()
+
+
+def test_samples_of_a_stranger_are_named(report, results):
+    results["samples"].append(results["samples"][0].replace("drop_patch/", "drop_patch/unknown_", 1))
+    assert "drop_patch/unknown_ambient_vaegan" in fails(run_posterior, results, report)

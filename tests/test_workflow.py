@@ -104,6 +104,20 @@ def test_what_a_method_may_see_is_read_from_its_rules(report):
     }
 
 
+def test_a_posterior_stands_where_a_method_has_one_and_is_scored_for_every_seed(toy, report):
+    found = {(row["measurement"], row["method"], row["seeds"]) for row in rows(report / "mnist5k" / "posterior.csv")}
+    assert found == {("drop_patch_9", "supervised", "2"), ("add_noise", "supervised", "2")}
+    assert {path.parent.parent.name for path in toy.glob("results/restored/**/posterior.npy")} == {"supervised"}
+    assert "posterior.png" in (report / "index.html").read_text()
+
+
+def test_accuracy_and_its_ceiling_are_measured(toy, report):
+    ceiling = {row["ceiling"] for row in rows(report / "mnist5k" / "table.csv") if row["metric"] == "accuracy"}
+    answers = [int(row["correct"]) for row in rows(toy / "results/scores/mnist5k/digits.csv")]
+    assert [float(value) for value in ceiling] == pytest.approx([sum(answers) / 500])
+    assert sum(answers) / 500 > 0.95
+
+
 def test_every_seed_counts(report):
     seeds = {row["method"]: row["seeds"] for row in rows(report / "mnist5k" / "table.csv")}
     assert seeds["acsg"] == "2" and seeds["harmonic"] == "0"
@@ -111,7 +125,7 @@ def test_every_seed_counts(report):
 
 def test_jobs_keep_to_one_thread_and_timings_ran_alone(toy):
     facts = [json.loads(path.read_text()) for path in toy.glob("results/restored/**/*.json")]
-    assert len(facts) == 2 * (4 + 2 * 4)
+    assert len(facts) == 2 * (4 + 2 * 4) + 2 * 2  # and the posterior samples
     assert {f["threads"] for f in facts} == {1}
 
 

@@ -16,3 +16,9 @@ use rule restore from bench with:
     input:
         y="<measured>/test.y.npy",
         model="<model>/model.pt",
+
+
+use rule sample from bench with:
+    input:
+        y="<measured>/test.y.npy",
+        model="<model>/model.pt",

@@ -1,0 +1,137 @@
+"""Do restorations still show what was there? A classifier for the data sets that have labels.
+
+    python -m metrics.classifier train --clean train.npy --labels train.labels.npy --classes 10 --output model.pt
+    python -m metrics.classifier predict --images restored.npy --labels test.labels.npy --model model.pt --output digits.csv
+
+Trained once on the clean training images, then frozen: what it makes of the clean test images is the ceiling for restorations.
+It runs on the CPU with one thread, so that the same images give the same weights and the same answers.
+Legend: B batch, H W C image, L classes.
+"""
+
+import argparse
+import pickle
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+import store
+
+STEPS, BATCH, RATE = 700, 128, 4e-3  # 90,000 images drawn
+SHIFT, TURN, STRETCH = 2.0, 12.0, 0.1  # the augmentation's most, in pixels, degrees, and parts of the size
+CHUNK = 500  # images classified at a time
+
+
+def network(channels: int, classes: int) -> nn.Sequential:
+    """[B, C, H, W] in [0, 1] -> logits [B, L]: three convolutions, mean over places, one linear layer."""
+
+    def block(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
+        return [nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+
+    layers = [*block(channels, 16, 2), *block(16, 32, 1), *block(32, 64, 2), *block(64, 64, 1)]
+    made = nn.Sequential(*layers, nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(4 * 64, classes))
+    return made.to(memory_format=torch.channels_last)
+
+
+def jiggled(x: Tensor, generator: Generator) -> Tensor:
+    """Each image [B, C, H, W] shifted, turned and stretched a little, by bilinear interpolation; 0 comes in from outside."""
+    shift, turn, stretch = (torch.rand(len(x), n, generator=generator) * 2 - 1 for n in (2, 1, 2))
+    angle, scale = torch.deg2rad(TURN * turn[:, 0]), 1 + STRETCH * stretch
+    rotation = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(-1, 2, 2)
+    matrix = torch.cat([rotation * scale[:, :, None], (2 * SHIFT / x.shape[-1] * shift)[:, :, None]], 2)  # [B, 2, 3]
+    return F.grid_sample(x, F.affine_grid(matrix, x.shape, align_corners=False), align_corners=False)
+
+
+def pictures(images: np.ndarray) -> Tensor:
+    """uint8 or float16 [N, H, W, C] → float32 [N, C, H, W] in [0, 1]."""
+    scale = 255 if images.dtype == np.uint8 else 1
+    return torch.from_numpy(images.astype(np.float32) / scale).permute(0, 3, 1, 2)
+
+
+def train(clean: np.ndarray, labels: np.ndarray, classes: int) -> nn.Sequential:
+    """A network in evaluation mode, from uint8 [N, H, W, C] and [N]: Adam with a one-cycle learning rate (Smith 2018)."""
+    generator = Generator().manual_seed(0)
+    torch.manual_seed(0)  # of the initial weights
+    net = network(clean.shape[-1], classes)
+    optimizer = torch.optim.Adam(net.parameters(), lr=RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS)
+    targets, spoke = torch.from_numpy(np.array(labels)).long(), time.monotonic()
+    for step in range(1, STEPS + 1):
+        chosen = torch.randint(len(clean), (BATCH,), generator=generator)
+        logits = net(jiggled(pictures(clean[chosen.numpy()]), generator))
+        loss = F.cross_entropy(logits, targets[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if time.monotonic() - spoke > 10 or step == STEPS:
+            print(f"step {step}/{STEPS}  loss {loss.item():.3f}", flush=True)
+            spoke = time.monotonic()
+    return net.eval()
+
+
+@torch.no_grad()
+def predict(net: nn.Sequential, images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+    """A row per image of [N, H, W, C]: its class, the predicted one, the probability of the true one, 1 if correct."""
+    parts = [net(pictures(images[start : start + CHUNK])).softmax(1) for start in range(0, len(images), CHUNK)]
+    probabilities = torch.cat(parts).numpy()  # [N, L]
+    predicted = probabilities.argmax(1)
+    true = probabilities[np.arange(len(labels)), labels]
+    table = {"label": labels, "predicted": predicted, "probability": true, "correct": (predicted == labels).astype(int)}
+    return pd.DataFrame(table).rename_axis("image").reset_index()
+
+
+def load(path: Path, channels: int) -> nn.Sequential:
+    """The trained network in evaluation mode. Raises SystemExit where the file is missing or does not fit the images."""
+    try:
+        saved = torch.load(path, weights_only=True)
+        net = network(channels, saved["classes"])
+        net.load_state_dict(saved["weights"])
+        return net.eval()
+    except FileNotFoundError:
+        sys.exit(f"{path}: no such classifier; train it first (`snakemake {path}`)")
+    except (KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        why = next(iter(str(error).splitlines()), "") or type(error).__name__
+        sys.exit(f"{path}: not a classifier of these images ({why}); delete it and train again")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m metrics.classifier", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="train | predict")
+    add = commands.add_parser("train", help="train the classifier of a data set, once").add_argument
+    add("--clean", type=Path, required=True, dest="images", help="clean training images, uint8 .npy of [N, H, W, C]")
+    add("--labels", type=Path, required=True, help="their classes, uint8 .npy of [N]")
+    add("--classes", type=int, required=True, help="how many classes there are")
+    add("--output", type=Path, required=True, help="the model, .pt")
+    add = commands.add_parser("predict", help="classify images, a row of the .csv for each").add_argument
+    add("--images", type=Path, required=True, help="restored images, or clean ones for the ceiling, .npy of [N, H, W, C]")
+    add("--labels", type=Path, required=True, help="their true classes, uint8 .npy of [N]")
+    add("--model", type=Path, required=True, help="what `train` wrote")
+    add("--output", type=Path, required=True, help="image, label, predicted, probability (of the label), correct; .csv")
+    args = parser.parse_args()
+
+    torch.set_num_threads(1)
+    with store.clear_errors():
+        images, labels = store.load_array(args.images), np.array(store.load_array(args.labels))
+        if len(images) != len(labels):
+            sys.exit(f"{args.labels}: {len(labels)} labels for the {len(images)} images of {args.images}; make both anew")
+        if args.command == "train":
+            net = train(images, labels, args.classes)
+            with store.replacing(args.output) as partial:
+                torch.save({"classes": args.classes, "weights": net.state_dict()}, partial)
+        else:
+            table = predict(load(args.model, images.shape[-1]), images, labels)
+            with store.replacing(args.output) as partial:
+                table.to_csv(partial, index=False, float_format="%.7g")
+            print(f"{args.output}: {table['correct'].mean():.2%} of {len(table)} images")
+
+
+if __name__ == "__main__":
+    main()
