@@ -97,7 +97,8 @@ def complete(name: str, given: dict) -> dict:
     if "folder" in given and folder.name != name:
         raise ConfigError(f"methods.{name}.folder: {folder} must be called {name}, as results carry the folder's name")
     told = about(folder)
-    method = {"folder": str(folder), "title": given.get("title", told["title"] if folder.name == name else name.replace("_", " "))}
+    own_title = told["title"] if folder.name == name else name.replace("_", " ")
+    method = {"folder": str(folder), "title": given.get("title", own_title)}
     for section in ("train", "restore"):
         options = told[section]
         schema = {"type": "object", "additionalProperties": False, "properties": options}

@@ -22,9 +22,7 @@ class Architecture(NamedTuple):
 
 # Keyed by image shape. CelebA's 64×64×3 networks take their place here.
 ARCHITECTURES = {
-    (28, 28, 1): Architecture(
-        latent=20, encoder=(16, 32, 64), decoder=(32, 16), discriminator=(16, 32, 64), skip=(16, 32, 64)
-    ),
+    (28, 28, 1): Architecture(latent=20, encoder=(16, 32, 64), decoder=(32, 16), discriminator=(16, 32, 64), skip=(16, 32, 64)),
 }
 
 
@@ -99,9 +97,12 @@ class Gaussian(NamedTuple):
     def float(self) -> "Gaussian":
         return Gaussian(self.mean.float(), self.log_variance.float())
 
-    def sample(self, generator: Generator) -> Tensor:
-        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
+    def at(self, noise: Tensor) -> Tensor:
+        """The samples that belong to standard normal numbers: [..., B, D] -> [..., B, D]."""
         return self.mean + (0.5 * self.log_variance).exp() * noise
+
+    def sample(self, generator: Generator) -> Tensor:
+        return self.at(torch.randn(self.mean.shape, generator=generator, device=self.mean.device))
 
 
 def stacked(y: Tensor, seen: Tensor | None) -> Tensor:

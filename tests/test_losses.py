@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Generator, nn
 
 from measurements.families import AddNoise, DropIndependent, DropPatch
-from methods import networks
 from methods.acsg.model import AmbientGAN
 from methods.ambient_vaegan.model import AmbientVAEGAN, L_prior, cross_entropy, nll, paper_learning_rate
 from methods.networks import NETWORKS, Gaussian, ToImage, Verdict, initialise

@@ -31,8 +31,7 @@ def sample(measured: Measured, *, model: Path, seed: int, count: int) -> Tensor:
     """Dec(z) with z ~ q(z|y), `count` times for each image: [K, N, H, W, C]."""
     q, decoder = posterior(measured, model)
     noise = torch.from_numpy(measured.normal(count, q.mean.shape[1:], seed)).to(q.mean)  # [K, N, D]
-    z = q.mean + (0.5 * q.log_variance).exp() * noise
-    return decoder(z.flatten(0, 1)).unflatten(0, (count, -1))
+    return decoder(q.at(noise).flatten(0, 1)).unflatten(0, (count, -1))
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ class EvidenceBound(Learner):
         with autocast(task.y.device):
             q, p = self.infer(task)
             noise = torch.randn((self.samples, *q.mean.shape), generator=generator, device=task.y.device)
-            z = q.mean + (0.5 * q.log_variance).exp() * noise  # [K, B, D]
+            z = q.at(noise)  # [K, B, D]
             x_g = self.decode(z.flatten(0, 1), task).float()
         predicted = self.as_target(x_g, generator).unflatten(0, (self.samples, -1))
         sigma = self.sigma(task, predicted)

@@ -5,7 +5,7 @@
 A skip would let the network copy y and learn nothing of what θ hid, so the decoder sees less than the likelihood asks for, and z
 tells it of the rest. For what was hidden, the conditional evidence bound (Sohn, Lee and Yan, NeurIPS 2015) is
 
-    ELBO = E_q(z|y, m)[ log p(hidden; Dec(z; ỹ, m̃)) ] - KL(q(z|y, m) || q(z|ỹ, m̃))       the prior is the encoder itself, told less
+    ELBO = E_q(z|y, m)[ log p(hidden; Dec(z; ỹ, m̃)) ] - KL(q(z|y, m) || q(z|ỹ, m̃))      the prior: the encoder, told less
 
     drops    ỹ = m̃ ⊙ y,  m̃ = m ⊙ m',  m' a further mask       log p = Σ_i m_i (1 - m̃_i) log N(y_i; x^g_i, σ²)
              (SSDU, Yaman et al. 2020; Ambient Diffusion, Daras et al. 2023)
@@ -35,11 +35,12 @@ class SkipVAEGAN(EvidenceBound):
         *,
         hide: float = 0.2,
         tau: float = 0.5,
+        prior: float = 0.5,
         kl_weight: float = 1.0,
         adversary: float = 0.1,
         learning_rate: float = 3e-3,
     ):
-        self.tau = tau
+        self.tau, self.prior = tau, prior
         options = {"hide": hide, "kl_weight": kl_weight, "adversary": adversary, "learning_rate": learning_rate}
         super().__init__(shape, measurement, generator, **options)
 
@@ -61,7 +62,9 @@ class SkipVAEGAN(EvidenceBound):
     def infer(self, task: Task) -> tuple[Gaussian, Gaussian]:
         """q(z|y, m) and q(z|ỹ, m̃)."""
         everything = None if task.seen is None else task.seen | task.counts
-        return self.enc(task.real, everything).float(), self.enc(task.y, task.seen).float()
+        q, p = self.enc(task.real, everything).float(), self.enc(task.y, task.seen).float()
+        own = (torch.arange(len(task.y), device=task.y.device) >= self.prior * len(task.y))[:, None]  # of these z is of q
+        return Gaussian(torch.where(own, q.mean, p.mean), torch.where(own, q.log_variance, p.log_variance)), p
 
     def decode(self, z: Tensor, task: Task) -> Tensor:
         return self.dec(z, task.y, task.seen)
