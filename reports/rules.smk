@@ -1,6 +1,7 @@
 import json
 
-TABLES = ["table.csv", "methods.csv", "training.csv", "table.md", "table.tex", "details.md", "details.tex", "summary.txt"]
+TABLES = [f"{name}.csv" for name in ("table", "differences", "methods", "training")]
+TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")] + ["summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
 RUNS = Runs(workflow, config)
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
@@ -23,12 +24,13 @@ rule table:
         titles=TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
+        reference=f"--reference {config['reference']}" if config["reference"] else "",
         folder=subpath(output[0], parent=True),
-        version=1,
+        version=2,
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
         "--models {params.models} --sees {params.sees:q} --titles {params.titles:q} --order {params.order:q} "
-        "--measurements {params.measurements:q} --output {params.folder} > {log} 2>&1"
+        "--measurements {params.measurements:q} {params.reference} --output {params.folder} > {log} 2>&1"
 
 
 rule restorations:
@@ -111,7 +113,7 @@ rule page:
     params:
         datasets=lambda wildcards: " ".join(f"{name}={config['results']}/report/{name}" for name in config["datasets"]),
         home=workflow.basedir,
-        version=1,
+        version=2,
     shell:
         "python -m reports.page --datasets {params.datasets} --config {input.config} "
         "--commit $(git -C {params.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"
