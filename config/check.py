@@ -41,6 +41,9 @@ def check(config: dict) -> dict:
     for dataset, measurements in config["datasets"].items():
         check_dataset(dataset, measurements)
     config["methods"] = {name: complete(name, given) for name, given in config["methods"].items()}
+    if config["reference"] not in (None, *config["methods"]):
+        named = config["reference"]
+        raise ConfigError(f"reference: {named} is not among methods{suggest(named, list(config['methods']))}")
     return config
 
 

@@ -162,7 +162,7 @@ def sees(workflow, config: dict) -> dict[str, dict]:
 def shown_config(config: dict) -> str:
     """The complete configuration as YAML, without what differs between machines."""
     methods = {name: {k: m[k] for k in ("train", "restore") if m[k]} for name, m in config["methods"].items()}
-    shown = {key: config[key] for key in ("datasets", "methods", "seeds", "measurement_seed")} | {"methods": methods}
+    shown = {key: config[key] for key in ("datasets", "methods", "reference", "seeds", "measurement_seed")} | {"methods": methods}
     return yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=120)
 
 

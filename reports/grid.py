@@ -1,7 +1,8 @@
 """Tables, laid out once: a grid of cells, written as Markdown, LaTeX and plain text here and as HTML by page.html.
 
 The grids are made from what `reports.table` saves: `values` (table.csv, a row for each measurement, method and metric),
-`methods` (methods.csv, a row for each method and measurement) and `training` (training.csv, a row for each model).
+`methods` (methods.csv, a row for each method and measurement), `compared` (differences.csv) and `training` (training.csv, a row
+for each model).
 """
 
 import itertools
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from metrics.metrics import METRICS
+from reports.bootstrap import REPLICATES
 from reports.files import caption, short, title
 
 HEADLINE = ["psnr", "ssim"]  # what the paper has, and the terminal
@@ -20,14 +22,15 @@ ARROWS = {"higher": " ↑", "lower": " ↓", "near 1": ""}
 SECTIONS = {False: "sees no clean image", True: "sees clean images: an upper bound, not a competitor"}
 LATEX = {"\\": r"\textbackslash{}", "–": "--", "±": r"$\pm$", "×": r"$\times$", "θ": r"$\theta$", "σ": r"$\sigma$",
          "²": r"$^2$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "“": "``", "”": "''", "<": "$<$", ">": "$>$",
-         "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}  # fmt: skip
+         "†": r"$^\dagger$", "−": "$-$", "Δ": r"$\Delta$", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}  # fmt: skip
 LATEX |= {character: "\\" + character for character in "&%$#_{}"}
 
 
 class Cell(NamedTuple):
     text: str
-    spread: str = ""  # half of the interval
+    spread: str = ""  # ± half of the interval, or [its ends]
     bold: bool = False
+    tied: bool = False  # not separated from what it is compared to: the best, or the reference
 
 
 class Column(NamedTuple):
@@ -55,21 +58,9 @@ class Grid(NamedTuple):
 # What the tables hold
 
 
-def winners(values: pd.DataFrame, metric: str, methods) -> set[str]:
-    """Of `methods`, the best and those whose interval overlaps the best's; `values` are of one measurement."""
-    rows = values[(values["metric"] == metric) & values["method"].isin(methods)].dropna(subset="mean")
-    better = METRICS[metric].better
-    if rows.empty or better not in ("higher", "lower"):
-        return set()
-    best = rows.loc[rows["mean"].idxmax() if better == "higher" else rows["mean"].idxmin()]
-    overlaps = (rows["low"] <= best["high"]) & (rows["high"] >= best["low"])
-    return set(rows["method"][overlaps]) | {best["method"]}
-
-
 def value_cells(values: pd.DataFrame, methods: pd.DataFrame, metrics: list[str], with_paper: bool = False):
     """(columns, {method: cells}) with a group of columns for each measurement."""
     order = list(methods["method"].unique())
-    unsupervised = set(methods["method"][methods["clean"] == "no"])
     columns, cells = [], {method: [] for method in order}
     for measurement, here in values.groupby("measurement", sort=False):
         group = title(measurement, {})
@@ -79,14 +70,14 @@ def value_cells(values: pd.DataFrame, methods: pd.DataFrame, metrics: list[str],
                 continue
             unit = f" {METRICS[metric].unit}" if METRICS[metric].unit else ""
             columns.append(Column(group, METRICS[metric].title + unit + ARROWS[METRICS[metric].better]))
-            bold, decimals = winners(here, metric, unsupervised), DECIMALS.get(metric, 4)
+            decimals = DECIMALS.get(metric, 4)
             for method in order:
                 if method not in of_metric.index:
                     cells[method].append(Cell("–"))
                     continue
                 row = of_metric.loc[method]
-                half = f"{(row['high'] - row['low']) / 2:.{decimals}f}" if pd.notna(row["high"]) else ""
-                cells[method].append(Cell(f"{row['mean']:.{decimals}f}", half, method in bold))
+                half = f"± {(row['high'] - row['low']) / 2:.{decimals}f}" if pd.notna(row["high"]) else ""
+                cells[method].append(Cell(f"{row['mean']:.{decimals}f}", half, row["best"] == "best", row["best"] == "tied"))
         if with_paper and here["paper"].notna().any():
             columns.append(Column(group, "paper"))
             published = here.pivot(index="method", columns="metric", values="paper")
@@ -135,6 +126,31 @@ def details(values: pd.DataFrame, methods: pd.DataFrame) -> Grid:
     return Grid("method", columns, sections(values, methods, cells))
 
 
+def differences(values: pd.DataFrame, methods: pd.DataFrame, compared: pd.DataFrame) -> Grid:
+    """The paired difference of every method's PSNR and SSIM to the reference, and its rank."""
+    order = list(methods["method"].unique())
+    columns, cells = [], {method: [] for method in order}
+    of = compared.set_index(["measurement", "metric", "method"])
+    for (measurement, metric), rows in values[values["metric"].isin(MAIN)].groupby(["measurement", "metric"], sort=False):
+        unit = f" {METRICS[metric].unit}" if METRICS[metric].unit else ""
+        group = title(measurement, {})
+        columns += [Column(group, f"Δ {METRICS[metric].title}{unit}"), Column(group, "rank")]
+        here = rows.set_index("method")
+        for method in order:
+            if method not in here.index:
+                cells[method] += [Cell("–"), Cell("–")]
+                continue
+            ends = here.loc[method, ["rank_low", "rank_high"]].dropna()
+            cell = Cell("reference")
+            if (measurement, metric, method) in of.index:
+                row, decimals = of.loc[measurement, metric, method], DECIMALS[metric]
+                mean, low, high = (f"{row[name]:+z.{decimals}f}" for name in ("difference", "low", "high"))
+                spread = f"[{low}, {high}]" if pd.notna(row["low"]) else ""
+                cell = Cell(mean.replace("-", "−"), spread.replace("-", "−"), tied=not row["separated"])
+            cells[method] += [cell, Cell("–".join(dict.fromkeys(f"{int(end)}" for end in ends)) or "–")]
+    return Grid("method", columns, sections(values, methods, cells))
+
+
 def training_table(training: pd.DataFrame) -> Grid:
     """What training each model took."""
     columns = [Column("", name, numeric) for name, numeric in
@@ -180,6 +196,7 @@ def table_caption(values: pd.DataFrame, methods: pd.DataFrame) -> str:
     seeds, timed = values["seeds"][values["seeds"] > 0], methods.dropna(subset="ms_per_image")
     facts = {
         "images": test_images(values),
+        "replicates": f"{REPLICATES:,}",
         "seeds": span(seeds) if len(seeds) else "none has any",
         "batch": span(timed["batch"]) if len(timed) else "64",
         "device": "; ".join(dict.fromkeys(map(hardware, timed.to_dict("records")))) or "not timed",
@@ -206,7 +223,7 @@ def markdown(grid: Grid, below: str) -> str:
         return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
     def shown(cell):
-        return (f"**{cell.text}**" if cell.bold else cell.text) + (f" ± {cell.spread}" if cell.spread else "")
+        return (f"**{cell.text}**" if cell.bold else cell.text) + "†" * cell.tied + (f" {cell.spread}" if cell.spread else "")
 
     heads = [f"{column.group}<br>{column.title}" if column.group else column.title for column in grid.columns]
     sides = ["--:" if column.numeric else ":--" for column in grid.columns]
@@ -227,7 +244,7 @@ def latex(grid: Grid, below: str, label: str) -> str:
 
     def shown(cell):
         text = rf"\textbf{{{tex(cell.text)}}}" if cell.bold else tex(cell.text)
-        return text + (rf"\,{{\tiny$\pm${cell.spread}}}" if cell.spread else "")
+        return text + tex("†" * cell.tied) + (rf"\,{{\tiny {tex(cell.spread)}}}" if cell.spread else "")
 
     def row(cells):
         return " & ".join(cells) + r" \\"
@@ -273,7 +290,10 @@ def summary(values: pd.DataFrame, methods: pd.DataFrame, heading: str, width: in
                 line = label.ljust(first)
                 for at in block:
                     psnr, ssim = row[at : at + 2]
-                    both = f"{psnr.text:>5} / {ssim.text} {'*' * psnr.bold}" if psnr.text != "–" else "    –"
+                    mark = "*" * psnr.bold + "†" * psnr.tied
+                    both = f"{psnr.text:>5} / {ssim.text} {mark}" if psnr.text != "–" else "    –"
                     line += both.ljust(widths[at])
                 lines.append(line.rstrip())
-    return "\n".join([*lines, "", "* best PSNR without clean images, or an interval that overlaps the best's", ""])
+    star = "* best PSNR without clean images, separated from every other"
+    dagger = "† tied for it: the interval of the paired difference contains zero"
+    return "\n".join([*lines, "", star, dagger, ""])

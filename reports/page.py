@@ -16,7 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 import store
 from reports import files, grid, posterior
 
-LINKS = ["table.csv", "table.md", "table.tex", "details.md", "details.tex", "methods.csv", "training.csv",
+LINKS = ["table.csv", "table.md", "table.tex", "details.md", "details.tex", "differences.csv", "differences.md",
+         "differences.tex", "methods.csv", "training.csv",
          "restorations.png", "restorations.pdf", "mse_time.png", "mse_time.pdf", "mse_time.json"]  # fmt: skip
 POSTERIOR = ["posterior.csv", "posterior.md", "posterior.tex", "posterior.png", "posterior.pdf"]
 
@@ -35,7 +36,8 @@ def chapter(name: str, folder: Path, beside: Path, sampled: bool) -> dict:
     for file in [*links, "restorations.json", *["posterior.json"] * sampled]:
         if not (folder / file).is_file():
             sys.exit(f"{folder / file}: no such file; run the step that makes it (`snakemake {folder / file}`)")
-    values, methods, training = (files.read_csv(folder / f"{frame}.csv") for frame in ("table", "methods", "training"))
+    frames = ("table", "methods", "differences", "training")
+    values, methods, differences, training = (files.read_csv(folder / f"{frame}.csv") for frame in frames)
     shown, timed = (store.load_json(folder / f"{figure}.json") for figure in ("restorations", "mse_time"))
     tables, figures = {}, {}
     if sampled:
@@ -48,6 +50,7 @@ def chapter(name: str, folder: Path, beside: Path, sampled: bool) -> dict:
         | {
             "table": (grid.table_1(values, methods), grid.table_caption(values, methods)),
             "details": (grid.details(values, methods), grid.details_caption(values)),
+            "differences": (grid.differences(values, methods, differences), files.caption("differences")),
             "training": (grid.training_table(training), files.caption("training")),
         },
         "figures": figures

@@ -1,6 +1,7 @@
 import json
 
-TABLES = ["table.csv", "methods.csv", "training.csv", "table.md", "table.tex", "details.md", "details.tex", "summary.txt"]
+TABLES = [f"{name}.csv" for name in ("table", "differences", "methods", "training")]
+TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")] + ["summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
 RUNS = Runs(workflow, config)
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
@@ -29,12 +30,13 @@ rule table:
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
+        reference=f"--reference {config['reference']}" if config["reference"] else "",
         folder=subpath(output[0], parent=True),
-        version=2,
+        version=3,
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
         "--models {params.models} {params.classified} --sees {params.sees:q} --titles {params.titles:q} --order {params.order:q} "
-        "--measurements {params.measurements:q} --output {params.folder} > {log} 2>&1"
+        "--measurements {params.measurements:q} {params.reference} --output {params.folder} > {log} 2>&1"
 
 
 rule restorations:
@@ -139,7 +141,7 @@ rule page:
         datasets=lambda wildcards: " ".join(f"{name}={config['results']}/report/{name}" for name in config["datasets"]),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
         home=workflow.basedir,
-        version=2,
+        version=3,
     shell:
         "python -m reports.page --datasets {params.datasets} {params.posterior} --config {input.config} "
         "--commit $(git -C {params.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"

@@ -1,11 +1,14 @@
 """Scores → Table 1 of one data set and its companions: tidy numbers first, then the same numbers as tables.
 
-table.csv          a row for each measurement, method and metric: mean, 95 % interval, images, seeds, the paper's value, the
-                   ceiling (accuracy of the clean images)
+table.csv          a row for each measurement, method and metric: mean, 95 % interval, images, seeds, the paper's value, the 95 %
+                   interval of its rank, whether it is the best that sees no clean image, or tied with it, and the ceiling
+                   (accuracy of the clean images)
+differences.csv    a row for each measurement, metric and method but the reference: the mean paired difference to it
 methods.csv        a row for each method and measurement: what it may see, its parameters, its time
 training.csv       a row for each trained model
 table.md, .tex     Table 1: PSNR, SSIM and, where the data set has labels, accuracy
 details.md, .tex   the other metrics
+differences.*      also as .md and .tex: differences and ranks of PSNR and SSIM
 summary.txt        PSNR / SSIM for a terminal
 """
 
@@ -15,54 +18,96 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 import store
 from metrics.metrics import METRICS
 from reports import files, grid
+from reports.bootstrap import Bootstrap, interval, separated
 
 PAPER = Path(__file__).with_name("paper.csv")
+AT = {metric: place for place, metric in enumerate(METRICS)}  # of a metric in arrays
 
 
-def interval(values: np.ndarray) -> tuple[float, float, float, int]:
-    """Mean, low and high end of its 95 % Student t interval, and count of the values [N] that are not nan."""
-    values = np.asarray(values, float)
-    values = values[~np.isnan(values)]
-    n = len(values)
-    if n == 0:
-        return np.nan, np.nan, np.nan, 0
-    half = stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
-    return values.mean(), values.mean() - half, values.mean() + half, n
+def by_image(scores: pd.DataFrame, measurement: str, methods: list[str]) -> dict[str, np.ndarray]:
+    """{method: [S, N, M]}, seeds, images and metrics in order; S is 1 for a method without seeds, nan where there is no score."""
+    here = scores[scores["measurement"] == measurement]
+    images, found = np.unique(here["image"]), {}
+    for method, cell in here.groupby("method"):
+        name = f"{cell['dataset'].iloc[0]}/{measurement}/{method}"
+        if cell.duplicated(["seed", "image"]).any():
+            sys.exit(f"{name}: an image is scored twice; give each scores file once")
+        if cell.groupby("seed", dropna=False)["image"].agg(frozenset).nunique() > 1:
+            sys.exit(f"{name}: its seeds are not scored on the same images; score them again")
+        seeds = [rows.set_index("image")[list(METRICS)] for _, rows in cell.groupby("seed", dropna=False)]
+        found[method] = np.stack([rows.reindex(images).to_numpy(float) for rows in seeds])
+    return {method: found[method] for method in methods if method in found}
 
 
-def summarise(scores: pd.DataFrame, measurements: list[str], methods: list[str]) -> pd.DataFrame:
-    """A row for each measurement, method and metric that applies.
-
-    Seeds are averaged within each image; the images are then the sample. `seeds` is 0 for a method without seeds.
-    """
-    rows = []
-    for measurement in measurements:
-        for method in methods:
-            cell = scores[(scores["measurement"] == measurement) & (scores["method"] == method)]
-            if cell.empty:  # the method does not apply here
-                continue
-            names = (cell["dataset"].iloc[0], measurement, method)
-            if cell.duplicated(["seed", "image"]).any():
-                sys.exit(f"{'/'.join(names)}: an image is scored twice; give each scores file once")
-            counts = cell.groupby("seed", dropna=False)["image"].agg(frozenset)
-            if counts.nunique() > 1:
-                sys.exit(f"{'/'.join(names)}: its seeds are not scored on the same images; score them again")
-            per_image = cell.groupby("image")[list(METRICS)].mean()
-            for metric in METRICS:
-                mean, low, high, n = interval(per_image[metric].to_numpy())
-                if n:
-                    rows.append((*names, metric, mean, low, high, n, cell["seed"].nunique()))
+def summarise(scores: pd.DataFrame, replicates: dict[str, Bootstrap], methods: list[str]) -> pd.DataFrame:
+    """A row for each measurement, method and metric that applies. `seeds` is 0 for a method without seeds."""
+    seeds = scores.groupby(["measurement", "method"])["seed"].nunique()
+    rows = [
+        (scores["dataset"].iloc[0], measurement, method, metric, here.mean[method][at])
+        + (*interval(here.draws[method][:, at]), here.images[method][:, at].sum(), seeds[measurement, method])
+        for measurement, here in replicates.items()
+        for method in here.mean
+        for metric, at in AT.items()
+        if here.images[method][:, at].any()
+    ]
     columns = ["dataset", "measurement", "method", "metric", "mean", "low", "high", "images", "seeds"]
     values = pd.DataFrame(rows, columns=columns)
-    for column, names in {"measurement": measurements, "method": methods}.items():
+    for column, names in {"measurement": list(replicates), "method": methods}.items():
         if lacking := [name for name in names if name not in set(values[column])]:
             sys.exit(f"no scores for the {column} {', '.join(lacking)}; give its files after --scores")
     return values
+
+
+def leader(rows: pd.DataFrame) -> str:
+    """The method with the best mean; `rows` are of one measurement and metric."""
+    means = rows.set_index("method")["mean"]
+    return means.idxmax() if METRICS[rows["metric"].iloc[0]].better == "higher" else means.idxmin()
+
+
+def place(values: pd.DataFrame, replicates: dict[str, Bootstrap], unsupervised: set[str]) -> pd.DataFrame:
+    """`values` with the interval of each row's rank and with `best`; empty for a metric without a better direction.
+
+    A rank is among the rows of the same group, those that see no clean image (`unsupervised`) or the others. `best` is for
+    the former: "best" if its paired difference to every other is separated from zero; if not, "tied" for it and those that it
+    is not separated from.
+    """
+    values = values.assign(rank_low=pd.NA, rank_high=pd.NA, best="")
+    for (measurement, metric), column in values.groupby(["measurement", "metric"], sort=False):
+        if METRICS[metric].better not in ("higher", "lower"):
+            continue
+        here, at = replicates[measurement], AT[metric]
+        for competes, rows in column.groupby(column["method"].isin(unsupervised)):
+            ranks = here.ranks(list(rows["method"]), at, METRICS[metric].better)
+            values.loc[rows.index, ["rank_low", "rank_high"]] = ranks
+            if competes:
+                first = leader(rows)
+                ties = [m for m in rows["method"] if m != first and not separated(*here.minus(first, m, at)[1:])]
+                values.loc[rows.index[rows["method"].isin([first, *ties])], "best"] = "tied" if ties else "best"
+    return values.astype({"rank_low": "Int64", "rank_high": "Int64"})
+
+
+def compare(values, replicates: dict[str, Bootstrap], unsupervised: set[str], reference: str | None) -> pd.DataFrame:
+    """The mean paired difference of every row to the reference of its measurement and metric: a row each but for the reference.
+
+    Without `reference`, and where it does not apply, that is the best row that sees no clean image.
+    """
+    made = []
+    for (measurement, metric), rows in values.groupby(["measurement", "metric"], sort=False):
+        known = reference in set(rows["method"])
+        if not known and METRICS[metric].better not in ("higher", "lower"):
+            continue
+        competitors = rows[rows["method"].isin(unsupervised)]
+        to = reference if known else leader(rows if competitors.empty else competitors)
+        for _, row in rows[rows["method"] != to].iterrows():
+            difference, low, high = replicates[measurement].minus(row["method"], to, AT[metric])
+            identity = (row["dataset"], measurement, metric, row["method"], to)
+            made.append((*identity, difference, low, high, separated(low, high)))
+    columns = ["dataset", "measurement", "metric", "method", "reference", "difference", "low", "high", "separated"]
+    return pd.DataFrame(made, columns=columns)
 
 
 def published() -> pd.DataFrame:
@@ -130,7 +175,7 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m reports.table",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="An interval says how sure the mean is for more such test images, not for more training runs.",
+        epilog="An interval covers other such test images and, for a method with several seeds, other trainings.",
     )
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files, as in their column `dataset`")
@@ -145,6 +190,7 @@ def main(arguments: list[str] | None = None) -> None:
     add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
     add("--order", type=files.names, required=True, help="the methods in the order of the rows, between spaces")
     add("--measurements", type=files.names, required=True, help="the measurements in order, between spaces")
+    add("--reference", help="the method to which all are compared (default: the best of each column that sees no clean image)")
     add("--output", type=Path, required=True, metavar="DIR", help="where the files named above are written")
     given = parser.parse_args(arguments)
 
@@ -152,19 +198,25 @@ def main(arguments: list[str] | None = None) -> None:
         inside = (given.dataset, given.measurements, given.order)
         scores = files.read_cells(given.scores, [*files.SCORE_KEYS, *METRICS], *inside)
         timing = files.read_cells(given.timing, files.TIMING, *inside)
-        values = summarise(scores, given.measurements, given.order)
+        replicates = {name: Bootstrap(by_image(scores, name, given.order)) for name in given.measurements}
+        values = summarise(scores, replicates, given.order)
         values = values.merge(published(), how="left", on=["dataset", "measurement", "method", "metric"])
         ceiling = files.read_csv(given.classified, ["correct"])["correct"].mean() if given.classified else np.nan
         values["ceiling"] = np.where(values["metric"] == "accuracy", ceiling, np.nan)
         training = train_facts(given.models, given.titles)
         methods = method_facts(values, timing, training, given.sees, given.order, given.titles)
 
-        frames = {"table": values, "methods": methods, "training": training}
+        unsupervised = set(methods["method"][methods["clean"] == "no"])
+        values = place(values, replicates, unsupervised)
+        differences = compare(values, replicates, unsupervised, given.reference)
+
+        frames = {"table": values, "differences": differences, "methods": methods, "training": training}
         for name, frame in frames.items():
             files.write(given.output / f"{name}.csv", frame.to_csv(index=False))
         grids = {
             "table": (grid.table_1(values, methods), grid.table_caption(values, methods)),
             "details": (grid.details(values, methods), grid.details_caption(values)),
+            "differences": (grid.differences(values, methods, differences), files.caption("differences")),
         }
         for name, (cells, below) in grids.items():
             files.write(given.output / f"{name}.md", grid.markdown(cells, below))

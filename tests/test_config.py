@@ -44,6 +44,8 @@ def changed(path: str, value) -> dict:
         ("methods.acsg.restore", {"loss": "pixels"}, "methods.acsg.restore.loss: 'pixels' is not one of"),
         ("methods.mine", {"folder": "/nowhere"}, "methods.mine.folder: /nowhere/rules.smk does not exist"),
         ("methods.mine", {"folder": str(ROOT / "methods/telea")}, "must be called mine"),
+        ("reference", "telea", "reference: telea is not among methods; there are acsg"),
+        ("reference", 3, "reference: 3 is not of type"),
         ("seed", 1, "seed: no such key; did you mean seeds?"),
         ("seeds", [], "seeds: [] "),
         ("seeds", "0", "seeds: '0' is not of type 'array'"),
@@ -58,7 +60,7 @@ def test_a_mistake_is_named_with_its_key(path, value, says):
 
 def test_defaults_are_filled_in():
     config = check(GOOD)
-    assert config["seeds"] == [0, 1, 2]
+    assert config["seeds"] == [0, 1, 2] and config["reference"] is None
     assert config["methods"]["acsg"]["restore"]["restarts"] == 2
     assert config["methods"]["acsg"]["train"]["batch_size"] == 64
 

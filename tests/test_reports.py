@@ -11,6 +11,7 @@ from scipy import stats
 from metrics.metrics import METRICS
 from metrics.posterior import POSTERIOR
 from reports import files, grid, mse_time, page, posterior, restorations, table
+from reports.bootstrap import REPLICATES, Bootstrap, image_counts, interval, seed_weights, separated
 
 MEASUREMENTS = ["drop_patch", "add_noise"]
 ORDER = ["as_measured", "median", "telea", "acsg", "ambient_vaegan", "supervised"]
@@ -115,36 +116,180 @@ def cells(line):
 # Numbers
 
 
-def test_interval_agrees_with_scipy_and_by_hand():
-    values = np.random.default_rng(1).normal(20, 2, 30)
-    mean, low, high, n = table.interval([*values, np.nan])
-    assert n == 30
-    assert (low, high) == pytest.approx(stats.t.interval(0.95, 29, values.mean(), stats.sem(values)))
-    # 1, 2, 3: standard deviation 1, t(0.975, 2) = 4.3027, half = 4.3027 / √3
-    assert table.interval([1, 2, 3])[:3] == pytest.approx((2, 2 - 2.48414, 2 + 2.48414), abs=1e-5)
+def bootstrap(**scores):
+    """Of one metric: each method's scores, [seeds, images] or [images]."""
+    return Bootstrap({method: np.atleast_2d(np.asarray(values, float))[..., None] for method, values in scores.items()})
 
 
-def test_interval_of_one_image_is_unknown_and_of_none_absent():
-    assert table.interval([5.0])[0] == 5 and np.isnan(table.interval([5.0])[1])
-    assert table.interval([np.nan])[3] == 0
+def ends(replicates, method):
+    return interval(replicates.draws[method][:, 0])
 
 
-def test_seeds_are_averaged_before_images(report, results):
+def width(low, high):
+    return high - low
+
+
+def test_interval_over_images_agrees_with_scipy():
+    values = np.random.default_rng(1).gamma(2, 3, 400)
+    expected = stats.bootstrap([values], np.mean, method="percentile", n_resamples=9999, rng=np.random.default_rng(2))
+    # an end of 2,000 replicates varies by 0.06 standard errors
+    ours = bootstrap(a=[*values, np.nan])
+    assert ours.mean["a"] == pytest.approx(values.mean()) and ours.images["a"].sum() == 400
+    assert ends(ours, "a") == pytest.approx(tuple(expected.confidence_interval), abs=0.25 * expected.standard_error)
+
+
+def test_intervals_by_hand():
+    # two images are drawn as 1 1, 1 3, 3 1 or 3 3: the ends have a quarter of the replicates each
+    assert ends(bootstrap(a=[1, 3]), "a") == (1, 3)
+    # two seeds likewise; from their mean, 1, they are stretched by √(2 / 1) t(0.975, 1) / z(0.975) = 1.41421 · 12.7062 / 1.95996
+    assert ends(bootstrap(a=[[0, 0, 0], [2, 2, 2]]), "a") == pytest.approx((1 - 9.1682, 1 + 9.1682), abs=1e-4)
+    # equal seeds have no spread to stretch
+    assert ends(bootstrap(a=[[1, 3], [1, 3]]), "a") == pytest.approx((1, 3))
+
+
+def test_a_replicate_is_drawn_from_seeds_and_from_the_same_images_for_every_seed():
+    x = np.random.default_rng(0).normal(size=(3, 7))
+    found = bootstrap(a=x)
+    counts, weights = image_counts(7), seed_weights("a", 3)
+    assert counts.shape == (REPLICATES, 7) and (counts.sum(axis=1) == 7).all() and np.allclose(weights.sum(axis=1), 1)
+    for replicate in range(5):
+        images = np.repeat(range(7), counts[replicate].astype(int))
+        of_seeds = [np.mean([x[seed, image] for image in images]) for seed in range(3)]
+        assert found.draws["a"][replicate, 0] == pytest.approx(np.dot(weights[replicate], of_seeds))
+
+
+def test_three_seeds_cover_their_mean_as_often_as_stated():
+    # 1,000 tables of three seeds with nothing else that varies; a plain bootstrap covers three quarters of their means
+    seeds = np.random.default_rng(0).normal(size=(3, 1, 1000))
+    low, high = np.quantile(Bootstrap({"a": seeds.repeat(2, axis=1)}).draws["a"], [0.025, 0.975], axis=0)
+    assert 0.93 < np.mean((low <= 0) & (high >= 0)) < 0.97
+
+
+def test_a_difference_between_seeds_widens_the_interval():
+    images = np.random.default_rng(0).normal(20, 2, 500)
+    alike, apart = bootstrap(a=[images] * 3), bootstrap(a=[images, images + 0.2, images - 0.2])
+    assert ends(alike, "a") == pytest.approx(ends(bootstrap(a=images), "a"))
+    assert width(*ends(apart, "a")) > 1.5 * width(*ends(alike, "a"))
+
+
+def test_a_constant_moves_an_interval_and_does_not_widen_it():
+    a, b = np.random.default_rng(0).normal(size=(2, 3, 50))
+    plain, moved = bootstrap(a=a, b=b), bootstrap(a=a + 5, b=b)
+    assert ends(moved, "a") == pytest.approx(np.add(ends(plain, "a"), 5))
+    assert moved.minus("a", "b", 0) == pytest.approx(np.add(plain.minus("a", "b", 0), 5))
+    assert moved.minus("b", "a", 0) == pytest.approx([-moved.minus("a", "b", 0)[at] for at in (0, 2, 1)])
+
+
+def test_no_row_changes_the_interval_of_another():
+    a, b = np.random.default_rng(0).normal(size=(2, 3, 50))
+    assert ends(bootstrap(b=b, a=a), "a") == ends(bootstrap(a=a), "a")
+
+
+def test_paired_differences_are_narrower_than_unpaired_ones():
+    difficulty, noise = np.random.default_rng(0).normal(size=(2, 400))
+    found = bootstrap(a=difficulty, b=difficulty + 0.1 * noise + 0.1)
+    mean, *paired = found.minus("b", "a", 0)
+    expected = stats.bootstrap([0.1 * noise + 0.1], np.mean, method="percentile", rng=np.random.default_rng(1))
+    assert mean == pytest.approx(np.mean(0.1 * noise + 0.1))
+    assert tuple(paired) == pytest.approx(tuple(expected.confidence_interval), abs=0.25 * expected.standard_error)
+    assert width(*paired) < 0.1 * np.hypot(width(*ends(found, "a")), width(*ends(found, "b")))
+    assert separated(*paired) and ends(found, "a")[1] > ends(found, "b")[0], "overlapping, yet apart"
+
+
+def test_a_difference_is_over_the_images_that_both_are_scored_on():
+    nan = np.nan
+    found = bootstrap(a=[1, 2, 9, nan], b=[[0, 1, nan, 7], [0, 1, nan, 7]])
+    assert found.minus("a", "b", 0) == pytest.approx((1, 1, 1))
+    assert found.mean["a"] == 4
+
+
+def test_one_image_says_nothing_and_none_is_no_row():
+    nan = np.nan
+    found = bootstrap(one=[5, nan], none=[nan, nan], two=[1, 2])
+    assert found.mean["one"] == 5 and np.isnan(ends(found, "one")).all() and not found.images["none"].any()
+    assert not separated(*found.minus("one", "two", 0)[1:])
+    assert np.isnan(found.ranks(["one", "two"], 0, "higher")).all()
+
+
+def test_ranks_by_hand():
+    # y is above x on three of four images: the replicates, more than 5 % of them either way, decide
+    found = bootstrap(x=[1, 1, 1, 1], y=[2, 2, 2, -1], z=[9, 9, 9, 9])
+    assert found.ranks(["x", "y", "z"], 0, "higher").tolist() == [[2, 3], [2, 3], [1, 1]]
+    assert found.ranks(["x", "y", "z"], 0, "lower").tolist() == [[1, 2], [1, 2], [3, 3]]
+    assert bootstrap(x=[1, 2], y=[1, 2]).ranks(["x", "y"], 0, "higher").tolist() == [[1, 1], [1, 1]]
+
+
+def test_seeds_and_images_of_the_files_are_the_sample(report, results):
     paths = [path for path in results["scores"] if "/drop_patch/acsg/" in path]
-    per_image = np.mean([pd.read_csv(path)["psnr"] for path in paths], axis=0)
+    expected = bootstrap(acsg=[pd.read_csv(path)["psnr"] for path in paths])
     values = pd.read_csv(report / "table.csv").set_index(["measurement", "method", "metric"])
     row = values.loc["drop_patch", "acsg", "psnr"]
-    expected = table.interval(per_image)
-    assert (row["mean"], row["low"], row["high"], row["images"]) == pytest.approx(expected)
+    found = (expected.mean["acsg"][0], *ends(expected, "acsg"), IMAGES)
+    assert (row["mean"], row["low"], row["high"], row["images"]) == pytest.approx(found)
     assert row["seeds"] == 2 and values.loc["drop_patch", "telea", "psnr"]["seeds"] == 0
 
 
-def test_bold_are_the_best_without_clean_images_and_those_that_overlap():
-    rows = [("a", 10, 9, 11), ("b", 12, 11.5, 12.5), ("c", 11.4, 10.9, 11.9), ("clean", 30, 29, 31)]
-    values = pd.DataFrame(rows, columns=["method", "mean", "low", "high"]).assign(metric="psnr")
-    assert grid.winners(values, "psnr", ["a", "b", "c"]) == {"b", "c"}
-    assert grid.winners(values.assign(metric="mse"), "mse", ["a", "b", "c"]) == {"a", "c"}
-    assert grid.winners(values.assign(metric="consistency"), "consistency", ["a"]) == set()
+def test_the_order_of_the_files_has_no_effect(report, results, tmp_path):
+    shuffled = results | {"scores": results["scores"][::-1]}
+    run_table(shuffled, tmp_path / "again")
+    for name in ("table.csv", "differences.csv", "table.md"):
+        assert (tmp_path / "again" / name).read_bytes() == (report / name).read_bytes()
+
+
+def standing(metric="psnr", **scores):
+    """{method: best} of methods that see no clean image, but for one called clean."""
+    rng = np.random.default_rng(0)
+    noise, rows = rng.normal(size=100), []
+    cells = {}
+    for method, mean in scores.items():
+        cells[method] = np.full((1, 100, len(METRICS)), np.nan)
+        cells[method][..., table.AT[metric]] = mean + noise + 0.1 * rng.normal(size=100)
+        rows.append(("d", method, metric, method))
+    replicates = {"m": Bootstrap(cells)}
+    scored = pd.DataFrame({"dataset": "d", "measurement": "m", "method": list(scores), "seed": np.nan})
+    values = table.summarise(scored, replicates, list(scores))
+    return table.place(values, replicates, set(scores) - {"clean"}).set_index("method")["best"].to_dict()
+
+
+def test_bold_is_what_is_separated_from_all_others():
+    assert standing(a=10, b=10.1, clean=30) == {"a": "", "b": "best", "clean": ""}, "intervals overlap by far"
+    assert standing(a=9, b=10, c=10, clean=30) == {"a": "", "b": "tied", "c": "tied", "clean": ""}
+    assert standing("mse", a=9, b=10, c=10, clean=1) == {"a": "best", "b": "", "c": "", "clean": ""}
+    assert standing("consistency", a=1, b=10) == {"a": "", "b": ""}
+
+
+def test_the_marks_of_all_tables_are_those_of_table_csv(report):
+    values = pd.read_csv(report / "table.csv", keep_default_na=False)
+    shown = values[values["metric"].isin(grid.MAIN)]
+    best, tied = ((shown["best"] == mark).sum() for mark in ("best", "tied"))
+    assert best and tied and set(values["method"][values["best"] != ""]) <= set(ORDER) - {"supervised"}
+    assert not (values["best"] != "")[values["metric"] == "consistency"].any()
+    body, below = (report / "table.md").read_text().split("Mean over")
+    assert (body.count("**") / 2, body.count("†")) == (best, tied) and "†" in below
+    assert (report / "table.tex").read_text().count(r"\textbf{") == best
+    psnr = shown["best"][shown["metric"] == "psnr"]
+    lines = "\n".join((report / "summary.txt").read_text().splitlines()[:-2])
+    assert (lines.count("*"), lines.count("†")) == ((psnr == "best").sum(), (psnr == "tied").sum())
+
+
+def test_differences_are_to_the_best_or_to_the_one_asked_for(report, results, tmp_path):
+    values = pd.read_csv(report / "table.csv").set_index(["measurement", "metric", "method"])["mean"]
+    keys = ["measurement", "metric", "method"]
+    to_best = pd.read_csv(report / "differences.csv").set_index(keys)
+    row = to_best.loc["drop_patch", "psnr", "telea"]
+    assert row["reference"] == "ambient_vaegan" and row["separated"]
+    at_telea, at_best = (values["drop_patch", "psnr", method] for method in ("telea", "ambient_vaegan"))
+    assert row["difference"] == pytest.approx(at_telea - at_best) and row["low"] < row["difference"] < row["high"]
+    assert ("drop_patch", "psnr", "ambient_vaegan") not in to_best.index, "the reference itself"
+    assert "consistency" not in to_best.index.get_level_values("metric"), "which has no best"
+    run_table(results, tmp_path / "asked", reference="telea")
+    asked = pd.read_csv(tmp_path / "asked" / "differences.csv").set_index(keys)
+    assert set(asked.loc["drop_patch"]["reference"]) == {"telea"} and "telea" not in set(asked.loc["add_noise"]["reference"])
+    assert asked.loc["drop_patch", "psnr", "ambient_vaegan"]["difference"] == pytest.approx(-row["difference"])
+    lines = [cells(line) for line in (tmp_path / "asked" / "differences.md").read_text().splitlines() if line.startswith("|")]
+    told = {line[0]: line[1] for line in lines}
+    assert told["telea"] == "reference" and re.match(r"\+\d+\.\d\d \[\+\d+\.\d\d, \+\d+\.\d\d\]", told["supervised"])
+    assert told["median"] == "–" and (tmp_path / "asked" / "differences.tex").read_text().isascii()
 
 
 @pytest.mark.parametrize(

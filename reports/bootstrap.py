@@ -1,0 +1,99 @@
+"""How sure a mean over seeds and images is, and a difference of two: a hierarchical bootstrap.
+
+A score x[s, i] of seed s on image i is one of all that other trainings and other such images would have given. Every seed
+restores the same images, so the two are crossed, not nested: a replicate draws seeds with replacement and, apart from them,
+images with replacement, the same images for every seed (Owen 2007, "The pigeonhole bootstrap"; a little too wide rather than
+too narrow). All methods of a measurement get the same images too, so their differences are paired; seeds of different methods
+have nothing in common and are drawn apart.
+
+Of few seeds the plain bootstrap shows too little: the deviations of n draws are too small by √((n - 1) / n), and percentiles
+stand for normal quantiles where n values allow Student's t only (Hesterberg 2015, "What teachers should know about the
+bootstrap"). Three seeds give ten different draws, none beyond the seeds themselves, so other percentiles would not help;
+instead the weights of the seeds are stretched about 1 / n by √(n / (n - 1)) t(n - 1) / z. Simulated coverage of the 95 %
+interval where nothing but normal seeds varies: n = 2, 3, 5 plain 51, 75, 84 %; with the root alone 61, 81, 87 %; as here 93,
+95, 94 %. Where images vary more than seeds, the interval is too wide rather than too narrow. A single seed says nothing of
+others: its interval covers images alone.
+"""
+
+import functools
+import zlib
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+REPLICATES = 2000
+LEVEL = 0.95
+ENDS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+SEED = 0  # of every draw: the same scores, the same intervals
+
+
+@functools.lru_cache(maxsize=1)
+def image_counts(images: int) -> np.ndarray:
+    """How often each replicate draws each image: [REPLICATES, images], each row adds up to `images`."""
+    rng = np.random.default_rng(SEED)
+    return np.array([np.bincount(rng.integers(images, size=images), minlength=images) for _ in range(REPLICATES)], float)
+
+
+def seed_weights(method: str, seeds: int) -> np.ndarray:
+    """The stretched weight of each seed in each replicate: [REPLICATES, seeds], each row adds up to 1.
+
+    Drawn from the method's name, so that no other row of a table has an effect on it.
+    """
+    if seeds == 1:
+        return np.ones((REPLICATES, 1))
+    rng = np.random.default_rng([SEED, zlib.crc32(method.encode())])
+    shares = rng.multinomial(seeds, np.full(seeds, 1 / seeds), REPLICATES) / seeds
+    stretch = np.sqrt(seeds / (seeds - 1)) * stats.t.ppf(ENDS[1], seeds - 1) / stats.norm.ppf(ENDS[1])
+    return 1 / seeds + stretch * (shares - 1 / seeds)
+
+
+def interval(draws: np.ndarray) -> tuple[float, float]:
+    """The percentile interval of the replicates [R] that are not nan."""
+    return tuple(pd.Series(draws).quantile(ENDS))
+
+
+def separated(low: float, high: float) -> bool:
+    """Whether an interval excludes zero; one that is not known (nan) does not."""
+    return bool(low > 0 or high < 0)
+
+
+class Bootstrap:
+    """The mean of every method and metric on one measurement, and its replicates.
+
+    `scores` are {method: [S, N, M]}: seeds (one where there are none), images, metrics; nan where a metric does not apply to
+    an image or a method is not scored on it. An image counts where all seeds have a value.
+    """
+
+    def __init__(self, scores: dict[str, np.ndarray]):
+        self.scores = scores
+        self.images, self.mean, self.draws = {}, {}, {}  # [N, M], which of them count; [M]; [REPLICATES, M]
+        for method, cell in scores.items():
+            count = ~np.isnan(cell).any(axis=0)
+            kept = np.where(count, cell, 0)
+            *sums, sizes = np.split(image_counts(len(count)) @ np.hstack([*kept, count]), len(cell) + 1, axis=1)
+            weights = seed_weights(method, len(cell))
+            with np.errstate(invalid="ignore"):  # 0 / 0 where there is no image
+                self.mean[method] = kept.mean(axis=0).sum(axis=0) / count.sum(axis=0)
+                draws = sum(weights[:, [seed]] * total for seed, total in enumerate(sums)) / sizes
+            self.draws[method] = np.where(count.sum(axis=0) > 1, draws, np.nan)  # one image says nothing of others
+            self.images[method] = count
+
+    def minus(self, method: str, other: str, metric: int) -> tuple[float, float, float]:
+        """The mean paired difference between two methods, over the images on which both are scored, and its interval."""
+        counts = [self.images[name][:, metric] for name in (method, other)]
+        both = np.logical_and(*counts)
+        if (both != np.logical_or(*counts)).any():
+            shared = {name: np.where(both, self.scores[name][..., metric], np.nan)[..., None] for name in (method, other)}
+            return Bootstrap(shared).minus(method, other, 0)
+        mean, draws = ([of[name][..., metric] for name in (method, other)] for of in (self.mean, self.draws))
+        return (mean[0] - mean[1], *interval(draws[0] - draws[1]))
+
+    def ranks(self, methods: list[str], metric: int, better: str) -> np.ndarray:
+        """The interval of the rank of each of `methods` among them: [K, 2]; 1 is the best, equals share the upper rank."""
+        draws = np.array([self.draws[method][:, metric] for method in methods]) * (1 if better == "higher" else -1)
+        draws = draws[:, ~np.isnan(draws).any(axis=0)]  # [K, R]
+        if not draws.size:
+            return np.full((len(methods), 2), np.nan)
+        ranks = 1 + (draws[None] > draws[:, None]).sum(axis=1)
+        return np.quantile(ranks, ENDS, axis=1, method="inverted_cdf").T
