@@ -119,9 +119,13 @@ class Runs:
     def learned(self, run: Run) -> bool:
         return self.sees[run.method]["learned"]
 
+    def timed(self, run: Run) -> bool:
+        """One run of each method: the first seed, as time does not depend on it."""
+        return run.seed in ("", self.first_seed)
+
     def pictured(self, run: Run) -> bool:
-        """One restoration of each method for the figure: the first seed; what is as measured stands there anyway."""
-        return run.method != "as_measured" and run.seed in ("", self.first_seed)
+        """One restoration of each method for the figure; what is as measured stands there anyway."""
+        return run.method != "as_measured" and self.timed(run)
 
     def sampled(self, run: Run) -> bool:
         return run in self.with_posterior

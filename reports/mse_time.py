@@ -131,7 +131,7 @@ def draw(timing: pd.DataFrame, measurements, methods, titles, found: dict[str, S
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
     devices = "; ".join(dict.fromkeys(map(hardware, timing.to_dict("records"))))
     images = " or ".join(f"{n:,}" for n in timing["images"].unique())
-    note = f"Batch of {images} images, median over seeds. MSE on [0, 1]; ×4 for [-1, 1]. Timed on {devices}."
+    note = f"Batch of {images} images. MSE on [0, 1]; ×4 for [-1, 1]. Timed on {devices}."
     figure.supxlabel("\n".join(textwrap.wrap(note, int(15 * size[0]))), fontsize=8, color="0.25")
     return figure
 

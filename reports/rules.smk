@@ -12,7 +12,7 @@ TITLES = json.dumps({name: method["title"] for name, method in config["methods"]
 rule table:
     input:
         scores=RUNS.files("scores", "test.csv"),
-        timing=RUNS.files("scores", "timing.csv"),
+        timing=RUNS.files("scores", "timing.csv", RUNS.timed),
         models=RUNS.files("models", "train.json", RUNS.learned),
         classified=lambda wildcards: (
             f"{config['results']}/scores/{wildcards.dataset}/digits.csv" if wildcards.dataset in CLASSES else []
@@ -32,7 +32,7 @@ rule table:
         classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
         reference=f"--reference {config['reference']}" if config["reference"] else "",
         folder=subpath(output[0], parent=True),
-        version=3,
+        version=2,
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
         "--models {params.models} {params.classified} --sees {params.sees:q} --titles {params.titles:q} --order {params.order:q} "
@@ -64,7 +64,7 @@ rule restorations:
 
 rule mse_time:
     input:
-        RUNS.files("scores", "timing.csv"),
+        RUNS.files("scores", "timing.csv", RUNS.timed),
     output:
         multiext("<results>/report/{dataset}/mse_time", *FIGURE),
     log:
@@ -141,7 +141,7 @@ rule page:
         datasets=lambda wildcards: " ".join(f"{name}={config['results']}/report/{name}" for name in config["datasets"]),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
         home=workflow.basedir,
-        version=3,
+        version=2,
     shell:
         "python -m reports.page --datasets {params.datasets} {params.posterior} --config {input.config} "
         "--commit $(git -C {params.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"

@@ -23,9 +23,12 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from measurements.families import DropIndependent, Dropping
+from methods.ambient_vaegan.model import cross_entropy
 from methods.device import autocast
 from methods.networks import Decoder, Discriminator, Encoder, Gaussian, initialise
 from methods.training import Batch, Learner, update
+
+REAL_TARGET, FAKE_TARGET = 0.75, 0.375  # labels of real measurements for Dis and of fakes for Dec, as released
 
 
 class Task(NamedTuple):
@@ -184,8 +187,8 @@ class EvidenceBound(Learner):
             judged = [self.dis(fake) for fake in fakes]
             known = self.dis(torch.where(task.counts, x, task.real)) if task.seen is not None else judged[0]
         feat = F.mse_loss(known.features.float(), real.features.float())
-        fool = sum(F.softplus(-fake.logit.float()).mean() for fake in judged)
-        tell = F.softplus(-real.logit.float()).mean() + sum(F.softplus(fake.logit.float()).mean() for fake in judged)
+        fool = sum(cross_entropy(fake.logit.float(), FAKE_TARGET) for fake in judged)
+        tell = cross_entropy(real.logit.float(), REAL_TARGET) + sum(cross_entropy(fake.logit.float(), 0) for fake in judged)
         return fool + feat, tell, {"L_feat": feat, "fool": fool}
 
     def weight(self, likelihood: Tensor, pull: Tensor, x_g: Tensor) -> Tensor:
