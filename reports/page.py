@@ -32,12 +32,14 @@ def chapter(name: str, folder: Path, beside: Path) -> dict:
             sys.exit(f"{folder / file}: no such file; run the step that makes it (`snakemake {folder / file}`)")
     values, methods, training = (files.read_csv(folder / f"{frame}.csv") for frame in ("table", "methods", "training"))
     shown, timed = (store.load_json(folder / f"{figure}.json") for figure in ("restorations", "mse_time"))
+    protocol = files.one_protocol([grid.protocol(values), *(facts.get("protocol", "sound") for facts in (shown, timed))])
     return {
         "name": name,
+        "protocol": protocol,
         "tables": {
             "table": (grid.table_1(values, methods), grid.table_caption(values, methods)),
             "details": (grid.details(values, methods), grid.details_caption(values)),
-            "training": (grid.training_table(training), files.caption("training")),
+            "training": (grid.training_table(training), files.caption("training", protocol)),
         },
         "figures": {
             "restorations": (data_uri(folder / "restorations.png"), files.caption("restorations", **shown)),
@@ -67,9 +69,13 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(f"{given.config}: no such file; give the configuration of the run after --config")
         blocks = {"trim_blocks": True, "lstrip_blocks": True}
         pages = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, **blocks)
+        chapters = [chapter(name, path, given.output.parent) for name, path in given.datasets]
+        protocol = files.one_protocol(made["protocol"] for made in chapters)
         html = pages.get_template("page.html").render(
-            introduction=files.caption("introduction"),
-            chapters=[chapter(name, path, given.output.parent) for name, path in given.datasets],
+            introduction=files.text("introduction", protocol),
+            protocol=protocol,
+            protocol_says=files.text("protocol", protocol),
+            chapters=chapters,
             config=given.config.read_text(),
             commit=given.commit,
             date=given.date,

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import stats
 
 import store
-from metrics.metrics import METRICS
+from metrics.metrics import METRICS, PAPER_METRICS
 from reports import files, grid
 
 PAPER = Path(__file__).with_name("paper.csv")
@@ -51,8 +51,9 @@ def summarise(scores: pd.DataFrame, measurements: list[str], methods: list[str])
             counts = cell.groupby("seed", dropna=False)["image"].agg(frozenset)
             if counts.nunique() > 1:
                 sys.exit(f"{'/'.join(names)}: its seeds are not scored on the same images; score them again")
-            per_image = cell.groupby("image")[list(METRICS)].mean()
-            for metric in METRICS:
+            metrics = [metric for metric in PAPER_METRICS if metric in cell]
+            per_image = cell.groupby("image")[metrics].mean()
+            for metric in metrics:
                 mean, low, high, n = interval(per_image[metric].to_numpy())
                 if n:
                     rows.append((*names, metric, mean, low, high, n, cell["seed"].nunique()))
@@ -92,12 +93,13 @@ def train_facts(models: list[tuple[str, Path]], titles: dict[str, str]) -> pd.Da
                 | {"steps": facts.get("steps", facts["options"].get("steps"))}
                 | {"parameters": ", ".join(f"{network} {count:,}" for network, count in counts.items())}
                 | {key: facts[key] for key in ("seconds", "images_per_second", "device", "threads")}
+                | {"protocol": facts.get("data", {}).get("protocol", "sound")}
             )
         except KeyError as error:
             sys.exit(f"{path}: lacks {error}; delete it and train again")
         except (ValueError, IndexError):
             sys.exit(f"--models {name}={path}: the name is not dataset/measurement/method/seed")
-    more = ["title", "total", "steps", "parameters", "seconds", "images_per_second", "device", "threads"]
+    more = ["title", "total", "steps", "parameters", "seconds", "images_per_second", "device", "threads", "protocol"]
     return pd.DataFrame(rows, columns=columns + more)
 
 
@@ -111,6 +113,8 @@ def method_facts(values, timing, training, sees: dict, order: list[str], titles:
         if method not in sees:
             sys.exit(f"--sees says nothing of {method}; add what it may see")
         seen = {key: sees[method][key] for key in ("clean", "theta", "learned")}
+        if seen["clean"] not in grid.SECTIONS:
+            sys.exit(f"--sees says {seen['clean']!r} of {method}; what it sees of clean images is one of {list(grid.SECTIONS)}")
         for measurement in values["measurement"][values["method"] == method].unique():
             cell = (measurement, method)
             if len(times) and cell not in times.index:
@@ -138,8 +142,8 @@ def main(arguments: list[str] | None = None) -> None:
     add("--models", nargs="*", type=files.pair, default=[], metavar="NAME=JSON",
         help="the train.json of every model, as dataset/measurement/method/seed=path")  # fmt: skip
     add("--sees", type=files.mapping, required=True, metavar="JSON",
-        help='{method: {"clean": "no"|"train", "theta": "no"|"train"|"test"|"train, test", "learned": true|false}}, '
-             "or a file that holds it")  # fmt: skip
+        help='{method: {"clean": "no"|"measured afresh"|"train", "theta": "no"|"train"|"test"|"train, test", '
+             '"learned": true|false}}, or a file that holds it')  # fmt: skip
     add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
     add("--order", type=files.names, required=True, help="the methods in the order of the rows, between spaces")
     add("--measurements", type=files.names, required=True, help="the measurements in order, between spaces")
@@ -150,9 +154,11 @@ def main(arguments: list[str] | None = None) -> None:
         inside = (given.dataset, given.measurements, given.order)
         scores = files.read_cells(given.scores, [*files.SCORE_KEYS, *METRICS], *inside)
         timing = files.read_cells(given.timing, files.TIMING, *inside)
-        values = summarise(scores, given.measurements, given.order)
-        values = values.merge(published(), how="left", on=["dataset", "measurement", "method", "metric"])
         training = train_facts(given.models, given.titles)
+        found = (name for frame in (scores, timing, training) for name in frame.get("protocol", ()))
+        protocol = files.one_protocol(found)
+        values = summarise(scores, given.measurements, given.order).assign(protocol=protocol)
+        values = values.merge(published(), how="left", on=["dataset", "measurement", "method", "metric"])
         methods = method_facts(values, timing, training, given.sees, given.order, given.titles)
 
         frames = {"table": values, "methods": methods, "training": training}
@@ -165,7 +171,8 @@ def main(arguments: list[str] | None = None) -> None:
         for name, (cells, below) in grids.items():
             files.write(given.output / f"{name}.md", grid.markdown(cells, below))
             files.write(given.output / f"{name}.tex", grid.latex(cells, below, f"tab:{given.dataset}-{name}"))
-        heading = f"{given.dataset}: PSNR in dB / SSIM, mean over {grid.span(values['images'])} test images"
+        over = f"mean over {grid.span(values['images'])} test images" if protocol == "sound" else f"protocol {protocol}"
+        heading = f"{given.dataset}: PSNR in dB / SSIM, {over}"
         files.write(given.output / "summary.txt", grid.summary(values, methods, heading))
 
 

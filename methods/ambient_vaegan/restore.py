@@ -4,19 +4,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from measurements.families import from_facts
+from methods.ambient_vaegan.model import decoded
 from methods.contract import Measured, main
 from methods.training import trained
 
 
 @torch.no_grad()
-def restore(measured: Measured, *, model: Path) -> Iterator[Tensor]:
-    """Dec(μ(y)): the decoded posterior mean, in evaluation mode, so that an estimate does not depend on its neighbours."""
-    encoder, decoder = trained(model, measured.y.shape[1:], "encoder", "decoder")
+def restore(measured: Measured, *, model: Path, seed: int) -> Iterator[Tensor]:
+    """Dec(μ(y)): the decoded posterior mean, in evaluation mode, so that an estimate does not depend on its neighbours.
+
+    Under the paper's protocol one posterior sample, and batch norm with the statistics of the batch.
+    """
+    encoder, decoder = trained(model, measured.y.shape[1:], "encoder", "decoder", protocol=measured.protocol)
     y = torch.from_numpy(measured.y).to(encoder.heads.weight.device)
-    yield decoder(encoder(from_facts(measured.family).unbiased(y)).mean)
+    draws = Generator(y.device).manual_seed(seed) if measured.protocol == "paper" else None
+    yield decoded(encoder, decoder, from_facts(measured.family).unbiased(y), draws)
 
 
 if __name__ == "__main__":
