@@ -38,6 +38,8 @@ def check(config: dict) -> dict:
     for key, key_schema in schema["properties"].items():
         if "default" in key_schema:
             config.setdefault(key, key_schema["default"])
+    if config["protocol"] == "paper":
+        config |= paper_protocol(config)
     for dataset, measurements in config["datasets"].items():
         check_dataset(dataset, measurements)
     config["methods"] = {name: complete(name, given) for name, given in config["methods"].items()}
@@ -77,6 +79,18 @@ def suggest(name: str, known: list[str]) -> str:
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known) or 'none'}"
 
 
+def paper_protocol(config: dict) -> dict:
+    """The keys that the paper's protocol changes: a folder of its own, and squares that never touch the lower and right edge."""
+    changed = {
+        dataset: {
+            name: {"last_offset": False} | options if family_of(name) == "drop_patch" else options
+            for name, options in measurements.items()
+        }
+        for dataset, measurements in config["datasets"].items()
+    }
+    return {"results": f"{config['results']}/paper_protocol", "datasets": changed}
+
+
 def check_dataset(dataset: str, measurements: dict) -> None:
     if dataset not in datasets.SHAPES:
         raise ConfigError(f"datasets.{dataset}: no such data set{suggest(dataset, list(datasets.SHAPES))}")
@@ -85,6 +99,11 @@ def check_dataset(dataset: str, measurements: dict) -> None:
         if options.get("size", 0) > side:
             raise ConfigError(
                 f"datasets.{dataset}.{name}.size: {options['size']} is larger than the images, whose side is {side}"
+            )
+        if options.get("size", 0) == side and not options.get("last_offset", True):
+            raise ConfigError(
+                f"datasets.{dataset}.{name}.size: {side} is the side of the images; without the last offset (as under "
+                "protocol: paper) it must be smaller"
             )
 
 

@@ -14,6 +14,10 @@ from snakemake.exceptions import WorkflowError
 
 from config import check
 
+# What every training gets besides its own inputs under `protocol: paper`: clean images, to measure anew at every step and to
+# select the weights by.
+PAPER = {"fresh": "<results>/clean/{dataset}/train.npy", "validation": "<results>/clean/{dataset}/validation.npy"}
+
 
 def complete_config(config: dict) -> dict:
     try:
@@ -41,6 +45,7 @@ def method_config(config: dict, name: str, home: str) -> dict:
         "package": f"methods.{folder.name}" if inside else folder.name,
         "train": check.flags(method["train"]),
         "restore": check.flags(method["restore"]),
+        "paper": PAPER if config["protocol"] == "paper" else {},
         "gpu": 1 if has_gpu() else 0,
     }
 
@@ -54,8 +59,10 @@ def has_gpu() -> bool:
 
 
 def measurement_flags(config: dict, dataset: str, measurement: str) -> str:
-    """The family of a forward model and its options, as the command line of measurements.measure."""
-    return f"{check.family_of(measurement)} {check.flags(config['datasets'][dataset][measurement])}"
+    """The family of a forward model, its options and the protocol, as the command line of measurements.measure."""
+    options = config["datasets"][dataset][measurement]
+    protocol = {} if config["protocol"] == "sound" else {"protocol": config["protocol"]}
+    return f"{check.family_of(measurement)} {check.flags(options | protocol)}"
 
 
 def cores(workflow, part: str) -> int:
@@ -150,13 +157,14 @@ def makes(workflow, rule: str, path: str) -> bool:
 
 def sees(workflow, config: dict) -> dict[str, dict]:
     """What each method may see, read from the inputs of its rules."""
-    rules = {rule.name: [str(path) for path in rule.input] for rule in workflow.rules}
+    rules = {rule.name: [(key, str(path)) for key, path in rule.input.items()] for rule in workflow.rules}
     facts = {}
     for name in config["methods"]:
-        inputs = [path for step in ("train", "restore", "sample") for path in rules.get(f"{name}_{step}", [])]
-        theta = [split for split in ("train", "test") if any(path.endswith(f"/{split}.theta.npy") for path in inputs)]
+        inputs = [each for step in ("train", "restore", "sample") for each in rules.get(f"{name}_{step}", [])]
+        theta = [split for split in ("train", "test") if any(path.endswith(f"/{split}.theta.npy") for _, path in inputs)]
+        clean = {key for key, path in inputs if "/clean/" in path}
         facts[name] = {
-            "clean": "train" if any("/clean/" in path for path in inputs) else "no",
+            "clean": "train" if clean - PAPER.keys() else "measured afresh" if clean else "no",
             "theta": ", ".join(theta) or "no",
             "learned": f"{name}_train" in rules,
         }
@@ -167,6 +175,7 @@ def shown_config(config: dict) -> str:
     """The complete configuration as YAML, without what differs between machines."""
     methods = {name: {k: m[k] for k in ("train", "restore") if m[k]} for name, m in config["methods"].items()}
     shown = {key: config[key] for key in ("datasets", "methods", "reference", "seeds", "measurement_seed")} | {"methods": methods}
+    shown |= {} if config["protocol"] == "sound" else {"protocol": config["protocol"]}
     return yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=120)
 
 

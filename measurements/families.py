@@ -66,23 +66,31 @@ class DropIndependent(Dropping):
 class DropPatch(Dropping):
     """One size × size square, all channels, is lost; its corner is uniform over all places inside the image.
 
+    With `last_offset: false` it never touches the lower and the right edge: offsets 0..H-size-1, as in the released code.
+
     E_θ f_θ(x) = (1 - q) x + q · fill,   q_ij = P(pixel i, j is inside the square)
     """
 
     size: int
     fill: float = 0.0
+    last_offset: bool = True
 
     def __post_init__(self):
         if self.size < 1:
             raise ValueError(f"drop_patch: size is {self.size}; it must be at least 1")
 
+    def offsets(self, length: int) -> int:
+        """How many places the square may take along a side."""
+        return length - self.size + self.last_offset
+
     def draw(self, n: int, shape: tuple[int, int, int], generator: Generator) -> Tensor:
         height, width, _ = shape
-        if self.size > min(height, width):
-            raise ValueError(f"drop_patch: size {self.size} is larger than the image of {height}×{width}")
+        if self.offsets(min(height, width)) < 1:
+            fault = "is larger than" if self.size > min(height, width) else "without the last offset has no place in"
+            raise ValueError(f"drop_patch: size {self.size} {fault} the image of {height}×{width}")
 
         def inside(length: int) -> Tensor:  # [n, length]
-            corner = torch.randint(0, length - self.size + 1, (n, 1), generator=generator, device=generator.device)
+            corner = torch.randint(0, self.offsets(length), (n, 1), generator=generator, device=generator.device)
             place = torch.arange(length, device=generator.device)
             return (place >= corner) & (place < corner + self.size)
 
@@ -91,7 +99,7 @@ class DropPatch(Dropping):
     def mean(self, x: Tensor) -> Tensor:
         def lost(length: int) -> Tensor:  # P(the square covers place i), [length]
             place = torch.arange(length, device=x.device)
-            last = length - self.size
+            last = self.offsets(length) - 1
             covering = place.clamp(max=last) - (place - self.size + 1).clamp(min=0) + 1
             return covering / (last + 1)
 

@@ -61,6 +61,7 @@ def main() -> None:
         sub.add_argument("--measurement", help="its name in the configuration (default: the family's)")
         sub.add_argument("--split", required=True)
         sub.add_argument("--seed", type=int, default=0)
+        sub.add_argument("--protocol", choices=["sound", "paper"], default="sound", help="a fact that later stages go by")
         sub.add_argument("--output", type=Path, required=True, help="folder of SPLIT.y.npy, SPLIT.theta.npy, SPLIT.json")
     args = parser.parse_args()
 
@@ -80,6 +81,7 @@ def main() -> None:
                 "measurement": args.measurement or args.family,
                 "family": args.family,
                 "options": options,
+                "protocol": args.protocol,
                 "split": args.split,
                 "seed": args.seed,
                 "images": len(y),

@@ -13,6 +13,13 @@
 #
 # A named input becomes a flag of the command. With `config: {**config, "seeded": True}` the method runs once for each seed;
 # `train` makes <model>/model.pt for each seed. A method whose restore.py has `sample` uses the rule `sample` like `restore`.
+# What `protocol: paper` hands to every training (README, Protocols) is one more line of a `train` rule; it is empty otherwise:
+#
+#     use rule train from bench with:
+#         input:
+#             **config["paper"],
+#             y="<measured>/train.y.npy",
+#
 # Raise `version` when a change of code changes results: Snakemake does not follow imports.
 from config.check import flags
 from config.workflow import cores

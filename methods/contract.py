@@ -36,7 +36,7 @@ import yaml
 import store
 
 TIMING_BATCH = 64  # images, as in the paper's Figure 5
-CHUNK = 512  # images restored at a time
+CHUNK = {"sound": 512, "paper": 64}  # images restored at a time; the paper's batches, as its estimates depend on them
 SAMPLES, SAMPLED = 32, 256  # posterior samples, and of how many images
 TYPES = {"integer": int, "number": float, "string": str}
 
@@ -48,6 +48,7 @@ class Measured:
     y: np.ndarray  # float32 [N, H, W, C]; noise may leave [0, 1]
     family: dict  # the forward model: {"family": "drop_patch", "options": {"size": 14, "fill": 0.0}}
     told: np.ndarray | None = None  # θ of each image, where the rule names it: a bool mask or the noise level
+    protocol: str = "sound"  # or "paper": how the original would have it (README, Protocols)
 
     @property
     def mask(self) -> np.ndarray:
@@ -152,12 +153,14 @@ def main(restore: Callable[..., Iterator], sample: Callable | None = None) -> No
             sys.exit(f"{args.y}: holds no images")
         told = store.load_array(args.theta) if args.theta else None
         family = {key: facts[key] for key in ("family", "options")}
-        measured = Measured(y, family, told)
+        protocol = facts.get("protocol", "sound")
+        measured = Measured(y, family, told, protocol)
         record = {
             "method": args.method,
             "dataset": facts["dataset"],
             "measurement": facts["measurement"],
             "seed": args.seed,
+            "protocol": protocol,
         }
         record |= {"options": {name: given[name] for name in schemas}, "threads": args.threads}
         if sample and args.samples:
@@ -179,15 +182,16 @@ def restored(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
     """The last estimate of every image, float16 [N, H, W, C], chunk by chunk."""
     count, began, spoke = len(measured.y), time.monotonic(), time.monotonic()
     estimates = np.empty(measured.y.shape, np.float16)
-    for start in range(0, count, CHUNK):
-        part = loaded(measured[start : start + CHUNK])
+    chunk = CHUNK[measured.protocol]
+    for start in range(0, count, chunk):
+        part = loaded(measured[start : start + chunk])
         last = None
         for last in restore(part):  # noqa: B007 - only the last one counts
             pass
         if last is None:
             sys.exit("the method yields no estimate")
-        estimates[start : start + CHUNK] = checked(last, part)
-        done, now = min(start + CHUNK, count), time.monotonic()
+        estimates[start : start + chunk] = checked(last, part)
+        done, now = min(start + chunk, count), time.monotonic()
         if now - spoke > 10 or done == count:
             print(f"restored {done}/{count}  {(now - began) / done * (count - done):.0f} s to go", flush=True)
             spoke = now
@@ -196,7 +200,7 @@ def restored(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
 
 def sampled(sample: Callable[[Measured], object], measured: Measured, count: int) -> tuple[np.ndarray, dict]:
     """`count` posterior samples of every image, float16 [K, N, H, W, C]; a chunk has as many samples as one has estimates."""
-    began, step = time.monotonic(), max(1, CHUNK // count)
+    began, step = time.monotonic(), max(1, CHUNK[measured.protocol] // count)
     samples = np.empty((count, *measured.y.shape), np.float16)
     for start in range(0, len(measured.y), step):
         part = loaded(measured[start : start + step])

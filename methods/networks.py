@@ -232,6 +232,25 @@ class SkipDecoder(Network):
         return self.image(maps).float().sigmoid().permute(0, 2, 3, 1)
 
 
+def at_test(network: nn.Module, protocol: str = "sound") -> nn.Module:
+    """Evaluation mode; under the paper's protocol batch norm uses the statistics of each batch, so that neighbours matter."""
+    network.eval()
+    for layer in network.modules():
+        if protocol == "paper" and isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.train()
+            layer.track_running_stats = False  # neither read nor written
+    return network
+
+
+def in_training(network: nn.Module) -> nn.Module:
+    """Back from `at_test`."""
+    network.train()
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.track_running_stats = True
+    return network
+
+
 NETWORKS = {kind.__name__: kind for kind in (Encoder, Decoder, Discriminator, SkipDecoder)}
 
 

@@ -5,9 +5,11 @@ A method states its networks, its losses and one step (`Learner`); `main` turns 
 
 import argparse
 import contextlib
+import copy
 import csv
 import functools
 import inspect
+import math
 import pickle
 import signal
 import sys
@@ -24,13 +26,18 @@ from torch.optim import Optimizer
 
 import store
 from measurements.families import from_facts
+from measurements.measure import measure as measure_once
 from methods import contract, device, networks
+from methods.networks import at_test, in_training
 
 LOG_EVERY = 100  # steps between rows of the log; each row is the mean over them
 SPEAK_EVERY = 10  # seconds between lines of progress
 SAVE_EVERY = 60  # seconds between checkpoints
+SELECT_EVERY = 500  # steps between looks of the paper's protocol at its validation batch
+SELECT_IMAGES = 64  # in that batch
 
 Batch = dict[str, Tensor]  # "y" (and "theta", "x" where the rule names them): [B, H, W, C]
+Measure = Callable[[Tensor, Generator], Batch]  # clean images -> "y" (and "theta")
 
 
 class Learner(ABC):
@@ -46,6 +53,10 @@ class Learner(ABC):
 
     def learning_rate(self, step: int) -> float | None:
         """The learning rate of every optimiser at a step; None leaves them alone."""
+        return None
+
+    def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor | None:
+        """x̂ from batch["y"] as `restore` makes it, with a generator one sample of it where there are any; None: not to be had."""
         return None
 
 
@@ -75,6 +86,134 @@ def rmsprop(network: nn.Module) -> Optimizer:
     return torch.optim.RMSprop(network.parameters(), lr=3e-4, alpha=0.9, foreach=True)
 
 
+class Watch(ABC):
+    """Looks at a learner every `every` steps of its training and after the last; the training itself goes on as if unwatched."""
+
+    def __init__(self, every: int):
+        self.every = every
+        self.state: dict = {}  # what it remembers (tensors, numbers, lists of them), kept in the checkpoint
+
+    @abstractmethod
+    def look(self, step: int, learner: Learner) -> None: ...
+
+
+class Selection(Watch):
+    """The paper's protocol: of all looks, keep the weights with the least clean error on one batch of measurements."""
+
+    def __init__(self, batch: Batch, x: Tensor, every: int = SELECT_EVERY):
+        super().__init__(every)
+        self.batch, self.x = batch, x
+
+    def look(self, step: int, learner: Learner) -> None:
+        if (estimate := estimated(learner, self.batch, "paper")) is None:
+            return
+        error = float(((estimate - self.x) ** 2).mean())
+        if error < self.state.get("clean_mse", math.inf):
+            weights = {name: copy.deepcopy(network.state_dict()) for name, network in learner.networks.items()}
+            self.state = {"step": step, "clean_mse": error, "networks": weights}
+
+    def choose(self, learner: Learner) -> dict:
+        """Give the learner the kept weights, or leave it the last ones; the facts of it for train.json."""
+        facts = {"every": self.every, "images": len(self.x)}
+        if not self.state:
+            return facts | {"step": None, "why": "last weights: this method makes no estimate in training"}
+        for name, network in learner.networks.items():
+            network.load_state_dict(self.state["networks"][name])
+        return facts | {"step": self.state["step"], "clean_mse": self.state["clean_mse"]}
+
+
+def estimated(learner: Learner, batch: Batch, protocol: str = "sound") -> Tensor | None:
+    """What the learner as it is makes of a batch, in the way of a protocol. Changes nothing in it, nor any random number."""
+    seed = Generator(batch["y"].device).manual_seed(0)
+    try:
+        for network in learner.networks.values():
+            at_test(network, protocol)
+        with torch.no_grad():
+            return learner.estimate(batch, seed if protocol == "paper" else None)
+    finally:
+        for network in learner.networks.values():
+            in_training(network)
+
+
+def draw_batch(data: Batch, size: int, generator: Generator, measure: Measure | None = None) -> Batch:
+    """Images drawn with replacement; with `measure`, what it makes of the clean images data["fresh"] in place of these."""
+    chosen = torch.randint(len(next(iter(data.values()))), (size,), generator=generator, device=generator.device)
+    batch = {name: as_float(values[chosen]) for name, values in data.items()}
+    return batch if measure is None else measure(batch.pop("fresh"), generator) | batch
+
+
+def measure_afresh(measurement, told: bool, x: Tensor, generator: Generator) -> Batch:
+    """The paper's protocol: y with a new θ for each image x, and what a method is told of θ if it is to be told."""
+    theta = measurement.draw(len(x), tuple(x.shape[1:]), generator)
+    y = {"y": measurement.apply(x, theta)}
+    return y | {"theta": measurement.told(theta).to(x.device)} if told else y
+
+
+class Training:
+    """A training under way: everything that a checkpoint holds."""
+
+    def __init__(self, learner: Learner, generator: Generator, watch: Watch | None):
+        self.learner, self.generator, self.watch = learner, generator, watch
+        self.step, self.log = 0, []
+        self.total: dict[str, Tensor] = {}  # of each loss, since the last row of the log
+        self.began = time.monotonic()  # less what was trained before
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    def save(self, checkpoint: Path) -> None:
+        state = {name: getattr(self, name) for name in ("step", "seconds", "log", "total")}
+        state |= {"generator": self.generator.get_state(), "watch": self.watch.state if self.watch else {}}
+        for part in ("networks", "optimizers"):
+            state[part] = {name: each.state_dict() for name, each in getattr(self.learner, part).items()}
+        with store.replacing(checkpoint) as partial:
+            torch.save(state, partial)
+
+    def load(self, checkpoint: Path) -> None:
+        state = torch.load(checkpoint, weights_only=True, map_location=self.generator.device)
+        self.step, self.log, self.total = state["step"], state["log"], state["total"]
+        self.began = time.monotonic() - state["seconds"]
+        self.generator.set_state(state["generator"].cpu())
+        if self.watch:
+            self.watch.state = state["watch"]
+        for part in ("networks", "optimizers"):
+            for name, each in getattr(self.learner, part).items():
+                each.load_state_dict(state[part][name])
+
+    def advance(self, batch: Batch) -> None:
+        """One step on a batch."""
+        if (rate := self.learner.learning_rate(self.step)) is not None:
+            for optimizer in self.learner.optimizers.values():
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+        losses = self.learner.step(batch, self.generator)
+        self.total = {name: self.total[name] + loss if self.total else loss for name, loss in losses.items()}
+        self.step += 1
+
+    def add_row(self) -> dict[str, float]:
+        """A row of the log, the means since the last one, which are returned. Raises ValueError where one is not finite."""
+        rows = (self.step - 1) % LOG_EVERY + 1
+        means = {name: float(value) / rows for name, value in self.total.items()}  # the only synchronisation of a training
+        self.total = {}
+        if bad := [name for name, value in means.items() if not np.isfinite(value)]:
+            raise ValueError(f"{', '.join(bad)} not finite at step {self.step}: lower the learning rate")
+        self.log.append({"step": self.step, "seconds": round(self.seconds, 3), **means})
+        return means
+
+
+@contextlib.contextmanager
+def signals_heard() -> Iterator[list]:
+    """A list that SIGINT and SIGTERM are put into, in place of what they do."""
+    heard: list[int] = []
+    handlers = {s: signal.signal(s, lambda number, _: heard.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield heard
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
 def fit(
     learner: Learner,
     data: Batch,
@@ -83,83 +222,49 @@ def fit(
     steps: int,
     batch_size: int,
     checkpoint: Path,
+    measure: Measure | None = None,
+    watch: Watch | None = None,
     say: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> list[dict]:
     """Train for `steps` steps of `batch_size` images drawn with replacement; return the log, a row per LOG_EVERY steps.
 
-    Continues from `checkpoint` where there is one, bit for bit on the CPU, and writes it every SAVE_EVERY seconds and on
-    SIGINT or SIGTERM (then raises Interrupted). Raises SystemExit at the end of the first row with a non-finite loss.
+    With `measure` each batch is measured when it is drawn (`draw_batch`). Continues from `checkpoint` where there is one, bit
+    for bit on the CPU, and writes it every SAVE_EVERY seconds and on SIGINT or SIGTERM (then raises Interrupted). Raises
+    SystemExit at the end of the first row with a non-finite loss.
     """
-    images = len(data["y"])
     learner.steps = steps
-    start, elapsed, log = 0, 0.0, []
-    total: dict[str, Tensor] = {}  # of each loss, since the last row of the log
+    training = Training(learner, generator, watch)
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=generator.device)
-        start, elapsed, log, total = state["step"], state["seconds"], state["log"], state["total"]
-        generator.set_state(state["generator"].cpu())
-        for name, network in learner.networks.items():
-            network.load_state_dict(state["networks"][name])
-        for name, optimizer in learner.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
-        say(f"continuing at step {start} of {steps} ({checkpoint})")
-
-    def save(step: int) -> None:
-        with store.replacing(checkpoint) as partial:
-            torch.save(
-                {
-                    "step": step,
-                    "seconds": elapsed + time.monotonic() - began,
-                    "log": log,
-                    "total": total,
-                    "generator": generator.get_state(),
-                    "networks": {name: network.state_dict() for name, network in learner.networks.items()},
-                    "optimizers": {name: optimizer.state_dict() for name, optimizer in learner.optimizers.items()},
-                },
-                partial,
-            )
-
-    stop = []
-    handlers = {s: signal.signal(s, lambda number, _: stop.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
+        training.load(checkpoint)
+        say(f"continuing at step {training.step} of {steps} ({checkpoint})")
     for network in learner.networks.values():
         network.train()
-    began = spoke = saved = time.monotonic()
-    try:
-        for step in range(start + 1, steps + 1):
-            if (rate := learner.learning_rate(step - 1)) is not None:
-                for optimizer in learner.optimizers.values():
-                    for group in optimizer.param_groups:
-                        group["lr"] = rate
-            chosen = torch.randint(images, (batch_size,), generator=generator, device=generator.device)
-            batch = {name: values[chosen] for name, values in data.items()}
-            batch = {name: as_float(values) for name, values in batch.items()}
-            losses = learner.step(batch, generator)
-            total = {name: total[name] + loss if total else loss for name, loss in losses.items()}
-
+    first, began = training.step, time.monotonic()
+    spoke = saved = began
+    with signals_heard() as stop:
+        while (step := training.step) < steps:
+            training.advance(draw_batch(data, batch_size, generator, measure))
+            step += 1
+            if watch and (step % watch.every == 0 or step == steps):
+                watch.look(step, learner)
             if step % LOG_EVERY == 0 or step == steps:
-                rows = (step - 1) % LOG_EVERY + 1
-                means = {name: float(value) / rows for name, value in total.items()}  # the loop's only synchronisation
-                total = {}
-                if bad := [name for name, value in means.items() if not np.isfinite(value)]:
-                    good = f"; the last good checkpoint is {checkpoint}" if checkpoint.exists() else ""
-                    sys.exit(f"{', '.join(bad)} not finite at step {step}: lower the learning rate{good}")
+                try:
+                    means = training.add_row()
+                except ValueError as error:
+                    sys.exit(f"{error}; the last good checkpoint is {checkpoint}" if checkpoint.exists() else str(error))
                 now = time.monotonic()
-                log.append({"step": step, "seconds": round(elapsed + now - began, 3), **means})
                 if now - spoke > SPEAK_EVERY or step == steps:
-                    rate = (step - start) / (now - began)
+                    rate = (step - first) / (now - began)
                     values = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
                     say(f"step {step}/{steps}  {rate * batch_size:.0f} images/s  {(steps - step) / rate:.0f} s to go  {values}")
                     spoke = now
                 if now - saved > SAVE_EVERY:
-                    save(step)
+                    training.save(checkpoint)
                     saved = time.monotonic()
             if stop:
-                save(step)
+                training.save(checkpoint)
                 raise Interrupted(f"stopped at step {step} of {steps}; run again to continue ({checkpoint})")
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    return log
+    return training.log
 
 
 def main(make: type[Learner]) -> None:
@@ -174,6 +279,8 @@ def main(make: type[Learner]) -> None:
     parser.add_argument("--y", type=Path, required=True, help="measured training images, .npy")
     parser.add_argument("--theta", type=Path, help="the θ of each training image, .npy; only where the rule names it")
     parser.add_argument("--clean", type=Path, help="clean training images, .npy; only for supervised controls")
+    parser.add_argument("--fresh", type=Path, help="protocol paper: clean training images, measured anew at every step")
+    parser.add_argument("--validation", type=Path, help="protocol paper: clean validation images, to select the weights by")
     parser.add_argument("--output", type=Path, required=True, help="folder of the model")
     parser.add_argument("--checkpoints", type=Path, default=Path(".cache/checkpoints"), help="unfinished training (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, batches and θ' (%(default)s)")
@@ -186,26 +293,56 @@ def main(make: type[Learner]) -> None:
     budget = {name: options[name] for name in ("steps", "batch_size")}
     own = {name: value for name, value in options.items() if name not in budget}
     facts = store.describe(args.y)
+    paper = (protocol := facts.get("protocol", "sound")) == "paper"
+    if any(bool(path) != paper for path in (args.fresh, args.validation)):
+        remedy = 'name `**config["paper"]` among the inputs of the rule `train`, which gives them there alone'
+        sys.exit(f"{args.y}: is of protocol {protocol}, but --fresh and --validation go with protocol paper; {remedy}")
     made_of = {"method": folder.name, "options": options, "seed": args.seed, "data": facts}
-    # Named by what makes the model, its code included: other options or another learner start afresh.
-    code = [inspect.getsource(kind) for kind in make.__mro__ if issubclass(kind, Learner)]
-    key = store.digest(made_of | {"code": code})
-    name = f"{facts['dataset']}-{facts['measurement']}-{folder.name}-{args.seed}-{key}"
+    name = f"{facts['dataset']}-{facts['measurement']}-{folder.name}-{args.seed}-{fingerprint(make, made_of)}"
     checkpoint = args.checkpoints / f"{name}.pt"
 
     with store.clear_errors(), alone(checkpoint):
         where = device.take()
-        files = {"y": args.y, "theta": args.theta, "x": args.clean}
-        data = {name: torch.from_numpy(np.array(store.load_array(path))).to(where) for name, path in files.items() if path}
+        measurement = from_facts(facts)
+        files = {"fresh": args.fresh} if paper else {"y": args.y, "theta": args.theta}
+        data = on_device(files | {"x": args.clean}, where)
+        more = paper_protocol(measurement, facts, args.validation, bool(args.theta), where) if paper else {}
         generator = Generator(where).manual_seed(args.seed)
-        learner = make(tuple(data["y"].shape[1:]), from_facts(facts), generator, **own)
+        learner = make(tuple(next(iter(data.values())).shape[1:]), measurement, generator, **own)
         try:
-            log = fit(learner, data, generator, **budget, checkpoint=checkpoint)
+            log = fit(learner, data, generator, **budget, checkpoint=checkpoint, **more)
         except Interrupted as interruption:
             print(interruption, flush=True)
             sys.exit(143)
-        finish(args.output, learner, log, made_of | {"threads": args.threads})
+        made_of |= {"threads": args.threads} | ({"selected": more["watch"].choose(learner)} if paper else {})
+        finish(args.output, learner, log, made_of)
         checkpoint.unlink(missing_ok=True)
+
+
+def fingerprint(kind: type[Learner], made_of: dict) -> str:
+    """Names a checkpoint by what makes the model, its code included: other options or another learner start afresh."""
+    code = [inspect.getsource(each) for each in kind.__mro__ if issubclass(each, Learner)]
+    return store.digest(made_of | {"code": code})
+
+
+def on_device(files: dict[str, Path | None], where: torch.device) -> Batch:
+    """The arrays of the files that are given; one that is named twice is held once."""
+    load = functools.cache(lambda path: torch.from_numpy(np.array(store.load_array(path))).to(where))
+    return {name: load(path) for name, path in files.items() if path}
+
+
+def paper_protocol(measurement, facts: dict, validation: Path, told: bool, where: torch.device) -> dict:
+    """What `fit` is given under the paper's protocol: fresh measurements, and a selection by clean error.
+
+    The validation batch is the first of the split, measured once, as the benchmark measures that split.
+    """
+    clean = store.load_array(validation)[:SELECT_IMAGES]
+    y, theta = (
+        as_float(torch.from_numpy(part).to(where)) for part in measure_once(clean, measurement, facts["seed"], "validation")
+    )
+    batch = {"y": y} | ({"theta": theta} if told else {})
+    x = as_float(torch.from_numpy(np.array(clean)).to(where))
+    return {"measure": functools.partial(measure_afresh, measurement, told), "watch": Selection(batch, x)}
 
 
 @contextlib.contextmanager
@@ -240,8 +377,8 @@ def finish(folder: Path, learner: Learner, log: list[dict], made_of: dict) -> No
 
 
 @functools.cache
-def trained(model: Path, shape: tuple[int, int, int], *names: str) -> tuple[nn.Module, ...]:
-    """The named networks with the weights of model.pt, on this job's device, in evaluation mode.
+def trained(model: Path, shape: tuple[int, int, int], *names: str, protocol: str = "sound") -> tuple[nn.Module, ...]:
+    """The named networks with the weights of model.pt, on this job's device, as a protocol uses them at test.
 
     Raises SystemExit where the file is missing or does not fit: random weights are never scored.
     """
@@ -250,7 +387,7 @@ def trained(model: Path, shape: tuple[int, int, int], *names: str) -> tuple[nn.M
         packed = torch.load(model, weights_only=True, map_location=where)
         found = tuple(networks.unpacked(packed[name], shape).to(where) for name in names)
         for network in found:
-            network.eval().requires_grad_(False)
+            at_test(network, protocol).requires_grad_(False)
         return found
     except FileNotFoundError:
         sys.exit(f"{model}: no such model; train it first (`snakemake {model}`)")

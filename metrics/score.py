@@ -1,28 +1,49 @@
 """Score estimates against the truth: `python -m metrics.score --clean … --y … --theta … --estimates … --output scores.csv`.
 
 One row per image; for a timing batch one row per estimate in time, the mean over its images. `accuracy` (0 or 1) is what
-metrics.classifier found; it is empty without `--classified`.
+metrics.classifier found; it is empty without `--classified`. Under the paper's protocol the first 64 images are scored once, as
+one mosaic of 8 × 8.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import store
-from metrics.metrics import METRICS
+from metrics.metrics import METRICS, PAPER_METRICS
 
-IDENTITY = ["dataset", "measurement", "method", "seed"]
+IDENTITY = ["dataset", "measurement", "method", "seed", "protocol"]
+MOSAIC = 8  # images on a side
 
 
-def scores(clean: np.ndarray, estimates: np.ndarray, y: np.ndarray, told: np.ndarray, family: dict) -> pd.DataFrame:
-    """Every metric of every image: a row per image. uint8 and float16 [N, H, W, C]; family: {"family": …, "options": {…}}."""
+def mosaic(images: np.ndarray) -> np.ndarray:
+    """The first 64 images as one, row by row and without gaps: [N, h, w, c] -> [1, 8h, 8w, c]."""
+    count, h, w, c = images.shape
+    if count < MOSAIC**2:
+        sys.exit(f"the paper's protocol scores a mosaic of {MOSAIC**2} images, here are {count}; take protocol: sound")
+    tiles = images[: MOSAIC**2].reshape(MOSAIC, MOSAIC, h, w, c)
+    return tiles.swapaxes(1, 2).reshape(1, MOSAIC * h, MOSAIC * w, c)
+
+
+def scores(
+    clean: np.ndarray, estimates: np.ndarray, y: np.ndarray, told: np.ndarray, family: dict, protocol: str = "sound"
+) -> pd.DataFrame:
+    """Every metric of every image: a row per image. uint8 and float16 [N, H, W, C]; family: {"family": …, "options": {…}}.
+
+    Under protocol `paper` the mosaic is the one image, and the metrics are PAPER_METRICS.
+    """
+    metrics = METRICS
+    if protocol == "paper":
+        metrics = PAPER_METRICS
+        clean, estimates, y, told = map(mosaic, (clean, estimates, y, told))
     rows = []
     for x, estimate, seen, theta in zip(clean, estimates, y, told, strict=True):
         mask = np.broadcast_to(theta if theta.dtype == bool else True, x.shape)
         images = x / 255.0, estimate.astype(np.float64), seen.astype(np.float64)
-        rows.append({name: metric.of(*images, mask, family) if metric.of else np.nan for name, metric in METRICS.items()})
+        rows.append({name: metric.of(*images, mask, family) if metric.of else np.nan for name, metric in metrics.items()})
     return pd.DataFrame(rows).rename_axis("image").reset_index()
 
 
@@ -39,18 +60,20 @@ def main() -> None:
     with store.clear_errors():
         clean, y, told, estimates = map(store.load_array, (args.clean, args.y, args.theta, args.estimates))
         family = store.describe(args.y)
-        facts = store.load_json(args.estimates.with_suffix(".json"))
+        facts = {"protocol": "sound"} | store.load_json(args.estimates.with_suffix(".json"))
+        if (protocol := facts["protocol"]) != family.get("protocol", "sound"):
+            sys.exit(f"{args.estimates}: restored under protocol {protocol}, the measurements are of another; restore them again")
         if "steps" in facts:  # estimates [T, B, H, W, C] with the seconds of each
             batch = slice(facts["images"])
-            over_time = [scores(clean[batch], e, y[batch], told[batch], family)[list(METRICS)].mean() for e in estimates]
-            table = pd.DataFrame(over_time)
+            over_time = [scores(clean[batch], e, y[batch], told[batch], family, protocol).mean() for e in estimates]
+            table = pd.DataFrame(over_time).drop(columns="image")
             table.insert(0, "step", facts["steps"])
             table.insert(1, "seconds", facts["seconds"])
             for name in ("images", "device", "threads"):
                 table[name] = facts[name]
         else:
-            table = scores(clean, estimates, y, told, family)
-            if args.classified:
+            table = scores(clean, estimates, y, told, family, protocol)
+            if args.classified and protocol == "sound":
                 table["accuracy"] = pd.read_csv(args.classified)["correct"].to_numpy()
         for place, name in enumerate(IDENTITY):
             table.insert(place, name, facts[name])

@@ -38,7 +38,7 @@ def read_cells(paths: list[Path], columns: list[str], dataset: str, measurements
         for column, known in {"dataset": [dataset], "measurement": measurements, "method": methods}.items():
             if strangers := set(part[column]) - set(known):
                 sys.exit(f"{path}: {column} {', '.join(map(str, strangers))} is not among {', '.join(known)}")
-        parts.append(part)
+        parts.append(part.assign(protocol=part.get("protocol", "sound")))  # scores made before there was another say nothing
     return pd.concat(parts, ignore_index=True)
 
 
@@ -54,9 +54,24 @@ def save_figure(figure, stem: Path) -> None:
             figure.savefig(partial, format=kind, dpi=180, metadata=facts)
 
 
-def caption(name: str, **facts) -> str:
-    """The text of captions/`name`.md with its {facts} filled in."""
-    return " ".join((CAPTIONS / f"{name}.md").read_text().split()).format(**facts)
+def text(name: str, protocol: str = "sound") -> str:
+    """captions/`name`.md, or what captions/protocol_`protocol`/ has in its place."""
+    own = CAPTIONS / f"protocol_{protocol}" / f"{name}.md"
+    return " ".join((own if own.exists() else CAPTIONS / f"{name}.md").read_text().split())
+
+
+def caption(name: str, protocol: str = "sound", **facts) -> str:
+    """That text with its {facts} filled in; it begins with the protocol where that is not the sound one."""
+    said = text(name, protocol).format(**facts)
+    return said if protocol == "sound" else f"Protocol: {protocol}. {said}"
+
+
+def one_protocol(protocols: Iterable[str]) -> str:
+    """The protocol that all results of a report are of. Raises SystemExit where there are several."""
+    found = sorted(set(protocols))
+    if len(found) > 1:
+        sys.exit(f"results of the protocols {' and '.join(found)} together; they do not compare, give those of one")
+    return found[0]
 
 
 def title(name: str, titles: dict[str, str]) -> str:

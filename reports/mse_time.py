@@ -131,7 +131,9 @@ def draw(timing: pd.DataFrame, measurements, methods, titles, found: dict[str, S
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
     devices = "; ".join(dict.fromkeys(map(hardware, timing.to_dict("records"))))
     images = " or ".join(f"{n:,}" for n in timing["images"].unique())
-    note = f"Batch of {images} images. MSE on [0, 1]; ×4 for [-1, 1]. Timed on {devices}."
+    protocol = files.one_protocol(timing["protocol"])
+    note = "" if protocol == "sound" else f"Protocol: {protocol}. "
+    note += f"Batch of {images} images. MSE on [0, 1]; ×4 for [-1, 1]. Timed on {devices}."
     figure.supxlabel("\n".join(textwrap.wrap(note, int(15 * size[0]))), fontsize=8, color="0.25")
     return figure
 
@@ -165,6 +167,7 @@ def main(arguments: list[str] | None = None) -> None:
         files.save_figure(figure, given.output)
         facts = {
             "dataset": given.dataset,
+            "protocol": files.one_protocol(timing["protocol"]),
             "images": int(timing["images"].max()),
             "fast": pair[0],
             "slow": pair[1],

@@ -39,19 +39,21 @@ def chapter(name: str, folder: Path, beside: Path, sampled: bool) -> dict:
     frames = ("table", "methods", "differences", "training")
     values, methods, differences, training = (files.read_csv(folder / f"{frame}.csv") for frame in frames)
     shown, timed = (store.load_json(folder / f"{figure}.json") for figure in ("restorations", "mse_time"))
+    protocol = files.one_protocol([grid.protocol(values), *(facts.get("protocol", "sound") for facts in (shown, timed))])
     tables, figures = {}, {}
     if sampled:
         samples, seen = files.read_csv(folder / "posterior.csv"), store.load_json(folder / "posterior.json")
         tables["posterior"] = (posterior.posterior_table(samples, methods), posterior.table_caption(samples))
-        figures["posterior"] = (data_uri(folder / "posterior.png"), files.caption("posterior_figure", **seen))
+        figures["posterior"] = (data_uri(folder / "posterior.png"), files.caption("posterior_figure", protocol, **seen))
     return {
         "name": name,
+        "protocol": protocol,
         "tables": tables
         | {
             "table": (grid.table_1(values, methods), grid.table_caption(values, methods)),
             "details": (grid.details(values, methods), grid.details_caption(values)),
-            "differences": (grid.differences(values, methods, differences), files.caption("differences")),
-            "training": (grid.training_table(training), files.caption("training")),
+            "differences": (grid.differences(values, methods, differences), files.caption("differences", protocol)),
+            "training": (grid.training_table(training), files.caption("training", protocol)),
         },
         "figures": figures
         | {
@@ -83,9 +85,13 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(f"{given.config}: no such file; give the configuration of the run after --config")
         blocks = {"trim_blocks": True, "lstrip_blocks": True}
         pages = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, **blocks)
+        chapters = [chapter(name, path, given.output.parent) for name, path in given.datasets]
+        protocol = files.one_protocol(made["protocol"] for made in chapters)
         html = pages.get_template("page.html").render(
-            introduction=files.caption("introduction"),
-            chapters=[chapter(name, path, given.output.parent, name in given.posterior) for name, path in given.datasets],
+            introduction=files.text("introduction", protocol),
+            protocol=protocol,
+            protocol_says=files.text("protocol", protocol),
+            chapters=chapters,
             config=given.config.read_text(),
             commit=given.commit,
             date=given.date,

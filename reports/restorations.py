@@ -95,6 +95,9 @@ def main(arguments: list[str] | None = None) -> None:
         known = {f"{measurement}/{method}" for measurement, _ in given.measured for method in given.order}
         if strangers := set(restored) - known:
             sys.exit(f"--restored {', '.join(sorted(strangers))}: not in --measured and --order")
+        made = [store.describe(path) for _, path in given.measured]
+        made += [store.load_json(path.with_suffix(".json")) for path in restored.values()]
+        protocol = files.one_protocol(facts.get("protocol", "sound") for facts in made)
         clean = load(given.clean, given.images)
         panels = {}
         for measurement, path in given.measured:
@@ -102,9 +105,14 @@ def main(arguments: list[str] | None = None) -> None:
             for method in given.order:
                 if (name := f"{measurement}/{method}") in restored:
                     rows.append((files.title(method, given.titles), load(restored[name], given.images)))
-            panels[files.title(measurement, {})] = rows
+            panels[files.title(measurement, {}) + ("" if protocol == "sound" else f" (protocol: {protocol})")] = rows
         files.save_figure(draw(panels), given.output)
-        facts = {"dataset": given.dataset, "images": given.images, "measurements": [name for name, _ in given.measured]}
+        facts = {
+            "dataset": given.dataset,
+            "protocol": protocol,
+            "images": given.images,
+            "measurements": [name for name, _ in given.measured],
+        }
         store.save_json(given.output.with_name(f"{given.output.name}.json"), facts)
 
 

@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 import store
-from metrics.metrics import METRICS
+from metrics.metrics import METRICS as SOUND_METRICS
+from metrics.metrics import PAPER_METRICS as METRICS  # all that any protocol scores
 from reports import files, grid
 from reports.bootstrap import Bootstrap, interval, separated
 
@@ -38,21 +39,24 @@ def by_image(scores: pd.DataFrame, measurement: str, methods: list[str]) -> dict
             sys.exit(f"{name}: an image is scored twice; give each scores file once")
         if cell.groupby("seed", dropna=False)["image"].agg(frozenset).nunique() > 1:
             sys.exit(f"{name}: its seeds are not scored on the same images; score them again")
-        seeds = [rows.set_index("image")[list(METRICS)] for _, rows in cell.groupby("seed", dropna=False)]
+        seeds = [rows.set_index("image").reindex(columns=list(METRICS)) for _, rows in cell.groupby("seed", dropna=False)]
         found[method] = np.stack([rows.reindex(images).to_numpy(float) for rows in seeds])
     return {method: found[method] for method in methods if method in found}
 
 
 def summarise(scores: pd.DataFrame, replicates: dict[str, Bootstrap], methods: list[str]) -> pd.DataFrame:
-    """A row for each measurement, method and metric that applies. `seeds` is 0 for a method without seeds."""
+    """A row for each measurement, method and metric that applies. `seeds` is 0 for a method without seeds.
+
+    A single image, the mosaic of the paper's protocol, has no interval.
+    """
     seeds = scores.groupby(["measurement", "method"])["seed"].nunique()
     rows = [
         (scores["dataset"].iloc[0], measurement, method, metric, here.mean[method][at])
-        + (*interval(here.draws[method][:, at]), here.images[method][:, at].sum(), seeds[measurement, method])
+        + (*(interval(here.draws[method][:, at]) if images > 1 else (np.nan, np.nan)), images, seeds[measurement, method])
         for measurement, here in replicates.items()
         for method in here.mean
         for metric, at in AT.items()
-        if here.images[method][:, at].any()
+        if (images := here.images[method][:, at].sum())
     ]
     columns = ["dataset", "measurement", "method", "metric", "mean", "low", "high", "images", "seeds"]
     values = pd.DataFrame(rows, columns=columns)
@@ -138,12 +142,13 @@ def train_facts(models: list[tuple[str, Path]], titles: dict[str, str]) -> pd.Da
                 | {"steps": facts.get("steps", facts["options"].get("steps"))}
                 | {"parameters": ", ".join(f"{network} {count:,}" for network, count in counts.items())}
                 | {key: facts[key] for key in ("seconds", "images_per_second", "device", "threads")}
+                | {"protocol": facts.get("data", {}).get("protocol", "sound")}
             )
         except KeyError as error:
             sys.exit(f"{path}: lacks {error}; delete it and train again")
         except (ValueError, IndexError):
             sys.exit(f"--models {name}={path}: the name is not dataset/measurement/method/seed")
-    more = ["title", "total", "steps", "parameters", "seconds", "images_per_second", "device", "threads"]
+    more = ["title", "total", "steps", "parameters", "seconds", "images_per_second", "device", "threads", "protocol"]
     return pd.DataFrame(rows, columns=columns + more)
 
 
@@ -157,6 +162,8 @@ def method_facts(values, timing, training, sees: dict, order: list[str], titles:
         if method not in sees:
             sys.exit(f"--sees says nothing of {method}; add what it may see")
         seen = {key: sees[method][key] for key in ("clean", "theta", "learned")}
+        if seen["clean"] not in grid.SECTIONS:
+            sys.exit(f"--sees says {seen['clean']!r} of {method}; what it sees of clean images is one of {list(grid.SECTIONS)}")
         for measurement in values["measurement"][values["method"] == method].unique():
             cell = (measurement, method)
             if len(times) and cell not in times.index:
@@ -185,8 +192,8 @@ def main(arguments: list[str] | None = None) -> None:
         help="the train.json of every model, as dataset/measurement/method/seed=path")  # fmt: skip
     add("--classified", type=Path, metavar="CSV", help="metrics.classifier on the clean test images: the ceiling of accuracy")
     add("--sees", type=files.mapping, required=True, metavar="JSON",
-        help='{method: {"clean": "no"|"train", "theta": "no"|"train"|"test"|"train, test", "learned": true|false}}, '
-             "or a file that holds it")  # fmt: skip
+        help='{method: {"clean": "no"|"measured afresh"|"train", "theta": "no"|"train"|"test"|"train, test", '
+             '"learned": true|false}}, or a file that holds it')  # fmt: skip
     add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
     add("--order", type=files.names, required=True, help="the methods in the order of the rows, between spaces")
     add("--measurements", type=files.names, required=True, help="the measurements in order, between spaces")
@@ -196,17 +203,18 @@ def main(arguments: list[str] | None = None) -> None:
 
     with store.clear_errors():
         inside = (given.dataset, given.measurements, given.order)
-        scores = files.read_cells(given.scores, [*files.SCORE_KEYS, *METRICS], *inside)
+        scores = files.read_cells(given.scores, [*files.SCORE_KEYS, *SOUND_METRICS], *inside)
         timing = files.read_cells(given.timing, files.TIMING, *inside)
+        training = train_facts(given.models, given.titles)
+        protocol = files.one_protocol(name for frame in (scores, timing, training) for name in frame.get("protocol", ()))
         replicates = {name: Bootstrap(by_image(scores, name, given.order)) for name in given.measurements}
-        values = summarise(scores, replicates, given.order)
+        values = summarise(scores, replicates, given.order).assign(protocol=protocol)
         values = values.merge(published(), how="left", on=["dataset", "measurement", "method", "metric"])
         ceiling = files.read_csv(given.classified, ["correct"])["correct"].mean() if given.classified else np.nan
         values["ceiling"] = np.where(values["metric"] == "accuracy", ceiling, np.nan)
-        training = train_facts(given.models, given.titles)
         methods = method_facts(values, timing, training, given.sees, given.order, given.titles)
 
-        unsupervised = set(methods["method"][methods["clean"] == "no"])
+        unsupervised = set(methods["method"][methods["clean"] != "train"])
         values = place(values, replicates, unsupervised)
         differences = compare(values, replicates, unsupervised, given.reference)
 
@@ -216,12 +224,13 @@ def main(arguments: list[str] | None = None) -> None:
         grids = {
             "table": (grid.table_1(values, methods), grid.table_caption(values, methods)),
             "details": (grid.details(values, methods), grid.details_caption(values)),
-            "differences": (grid.differences(values, methods, differences), files.caption("differences")),
+            "differences": (grid.differences(values, methods, differences), files.caption("differences", protocol)),
         }
         for name, (cells, below) in grids.items():
             files.write(given.output / f"{name}.md", grid.markdown(cells, below))
             files.write(given.output / f"{name}.tex", grid.latex(cells, below, f"tab:{given.dataset}-{name}"))
-        heading = f"{given.dataset}: PSNR in dB / SSIM, mean over {grid.span(values['images'])} test images"
+        over = f"mean over {grid.span(values['images'])} test images" if protocol == "sound" else f"protocol {protocol}"
+        heading = f"{given.dataset}: PSNR in dB / SSIM, {over}"
         files.write(given.output / "summary.txt", grid.summary(values, methods, heading))
 
 

@@ -47,6 +47,7 @@ def changed(path: str, value) -> dict:
         ("reference", "telea", "reference: telea is not among methods; there are acsg"),
         ("reference", 3, "reference: 3 is not of type"),
         ("seed", 1, "seed: no such key; did you mean seeds?"),
+        ("protocol", "papre", "protocol: 'papre' is not one of ['sound', 'paper'] (How methods are trained"),
         ("seeds", [], "seeds: [] "),
         ("seeds", "0", "seeds: '0' is not of type 'array'"),
     ],
@@ -56,6 +57,27 @@ def test_a_mistake_is_named_with_its_key(path, value, says):
         check(changed(path, value))
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_paper_s_protocol_has_a_folder_of_its_own_and_squares_off_the_last_edge():
+    config = check(changed("protocol", "paper"))
+    assert config["results"] == "results/paper_protocol"
+    assert config["datasets"]["mnist5k"] == {"drop_patch": {"size": 14, "last_offset": False}, "add_noise": {"sigma": 0.2}}
+    assert check(changed("protocol", "paper") | {"results": "elsewhere"})["results"] == "elsewhere/paper_protocol"
+
+
+def test_sound_is_the_default_and_changes_nothing():
+    config = check(GOOD)
+    assert (config["protocol"], config["results"]) == ("sound", "results")
+    assert config["datasets"] == GOOD["datasets"]
+    assert config == check(changed("protocol", "sound"))
+
+
+def test_a_square_as_large_as_the_image_has_no_place_under_the_paper_s_protocol():
+    whole = changed("datasets.mnist5k.drop_patch", {"size": 28})
+    check(whole)
+    with pytest.raises(ConfigError, match=r"^datasets\.mnist5k\.drop_patch\.size: 28 is the side .* must be smaller$"):
+        check(whole | {"protocol": "paper"})
 
 
 def test_defaults_are_filled_in():

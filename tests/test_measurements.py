@@ -220,10 +220,10 @@ def test_lost_values_read_as_fill_and_seen_ones_stay(measurement):
     assert kept.any() and not kept.all()
 
 
-def squares(size: int, shape: tuple[int, int, int], n: int) -> list[tuple[int, int]]:
+def squares(size: int, shape: tuple[int, int, int], n: int, **options) -> list[tuple[int, int]]:
     """The corners of n squares, after a check that each is one whole square in all channels."""
     corners = []
-    for kept in draws(DropPatch(size), n, shape):
+    for kept in draws(DropPatch(size, **options), n, shape):
         rows, columns, _ = np.nonzero(~kept.expand(shape).numpy())
         assert len(rows) == size**2 * shape[2]
         assert np.ptp(rows) == np.ptp(columns) == size - 1
@@ -242,6 +242,16 @@ def test_drop_patch_reaches_every_place_about_equally_often(size, shape):
     assert set(found) == places
     if len(places) > 1:
         assert stats.chisquare([found.count(place) for place in places]).pvalue > 1e-3
+
+
+def test_without_its_last_offset_a_square_spares_the_last_row_and_column():
+    """Offsets 0..H-k-1, as in the released code; all of them about equally often."""
+    places = {(i, j) for i in range(4) for j in range(2)}  # of 3×3 in 7×5
+    found = squares(3, (7, 5, 1), 2000, last_offset=False)
+    assert set(found) == places
+    assert stats.chisquare([found.count(place) for place in places]).pvalue > 1e-3
+    mean = DropPatch(3, last_offset=False).mean(torch.ones(1, 7, 5, 1))[0, :, :, 0]
+    assert (mean[-1] == 1).all() and (mean[:, -1] == 1).all() and (mean[:-1, :-1] < 1).all()
 
 
 def test_drop_patch_mean_by_hand():
@@ -299,6 +309,11 @@ def test_impossible_options_are_named(family, options, key):
         FAMILIES[family](**options)
 
 
+def test_a_whole_image_is_no_place_for_a_square_without_its_last_offset():
+    with pytest.raises(ValueError, match=r"^drop_patch: size 6 without the last offset has no place in the image of 6×9"):
+        draws(DropPatch(6, last_offset=False), 1, (6, 9, 1))
+
+
 @pytest.mark.parametrize("shape", [(6, 9, 1), (9, 6, 1)])
 def test_patch_larger_than_the_image_is_named(shape):
     with pytest.raises(ValueError, match=r"^drop_patch: size 7 .*\d×\d"):
@@ -341,6 +356,14 @@ def test_command_writes_y_theta_and_facts(family, options, tmp_path, monkeypatch
     monkeypatch.setattr(sys, "argv", ["measure", *arguments(name, options, tmp_path)])
     measure.main()
     check_files(tmp_path / "out", name, options, name)
+
+
+@pytest.mark.parametrize("protocol", ["sound", "paper"])
+def test_the_protocol_is_a_fact_of_the_measurement(protocol, tmp_path, monkeypatch):
+    more = [] if protocol == "sound" else ["--protocol", protocol]
+    monkeypatch.setattr(sys, "argv", ["measure", *arguments("drop_patch", {"size": 3}, tmp_path), *more])
+    measure.main()
+    assert json.loads((tmp_path / "out" / "test.json").read_text())["protocol"] == protocol
 
 
 def test_command_in_a_process_of_its_own_gives_the_same_bytes(tmp_path):

@@ -15,6 +15,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -284,6 +285,13 @@ def test_keywords_of_a_learner_are_its_options_with_the_same_defaults(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_every_training_takes_what_the_paper_s_protocol_hands_out(method):
+    """The line `**config["paper"],` in the rule `train`, and nowhere else."""
+    found = re.findall(r'^use rule (\w+) from bench with:\n +input:\n +\*\*config\["paper"\],$', rules_text(method), re.M)
+    assert found == (["train"] if method in LEARNED else [])
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_only_supervised_sees_clean_images_and_no_method_those_of_the_test_split(method):
     paths = [path for rule in ("train", "restore") for path in inputs(method, rule).values()]
     clean = [path for path in paths if "clean" in path]
@@ -313,8 +321,9 @@ def test_estimates_have_the_shape_of_the_images_and_are_finite(world, method, me
 def test_estimates_follow_from_the_seed(world, method, measurement):
     first, again = (world.restore(method, measurement, seed=3) for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    if "seed" in keywords(restore_of(method)):
-        assert not np.array_equal(first, world.restore(method, measurement, seed=4))
+    if "seed" in keywords(restore_of(method)):  # it counts, if only under the paper's protocol
+        paper = replace(world.measured(method, measurement), protocol="paper")
+        assert not np.array_equal(*(world.restore(method, measurement, paper, seed=seed)[-1] for seed in (3, 4)))
 
 
 @pytest.mark.parametrize(("method", "measurement"), PAIRS)
@@ -324,6 +333,26 @@ def test_an_estimate_does_not_depend_on_its_neighbours(world, method, measuremen
     searches = method in LEARNED and shortened(method)
     together = world.restore(method, measurement)[-1]
     np.testing.assert_allclose(alone[0], together[5], atol=1e-3 if searches else 1e-4)
+
+
+@pytest.mark.parametrize("method", ["acsg", "ambient_vaegan", "supervised"])
+def test_under_the_paper_s_protocol_an_estimate_depends_on_its_neighbours(world, method):
+    measured = replace(world.measured(method, "add_noise"), protocol="paper")
+    alone, together = (world.restore(method, "add_noise", part)[-1][0] for part in (measured[:1], measured))
+    assert np.abs(alone - together).max() > 1e-2
+
+
+def test_under_the_paper_s_protocol_the_bench_hands_over_64_images_at_a_time():
+    sizes = []
+
+    def restore(part):
+        sizes.append(len(part.y))
+        yield part.y
+
+    measured = contract.Measured(np.zeros((150, 4, 4, 1), np.float32), {"family": "add_noise", "options": {"sigma": 0.1}})
+    contract.restored(restore, measured)
+    contract.restored(restore, replace(measured, protocol="paper"))
+    assert sizes == [150, 64, 64, 22]
 
 
 @pytest.mark.parametrize(("method", "measurement"), [p for p in PAIRS if p[1].startswith("drop") and keeps_what_is_seen(p[0])])

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
-from skimage.metrics import peak_signal_noise_ratio
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import store
 from metrics import classifier, posterior, score
-from metrics.metrics import METRICS, PSNR_CEILING
+from metrics.metrics import METRICS, PAPER_METRICS, PSNR_CEILING
 from reports.files import SCORE_KEYS, TIMING
 
 ROOT = Path(__file__).parents[1]
@@ -164,9 +164,11 @@ def test_consistency_without_any_noise_does_not_apply():
 # The table and the command
 
 
-def made(tmp_path: Path, family: dict, *, steps: int = 0, seed: int | None = 3) -> tuple[list[str], dict]:
-    """Files of 5 images, and of a timing batch of the first 3 if steps; the arguments of the command and the arrays."""
-    rng, n, batch = np.random.default_rng(1), 5, 3
+def made(
+    tmp_path: Path, family: dict, *, steps: int = 0, seed: int | None = 3, protocol: str = "sound", n: int = 5, batch: int = 3
+) -> tuple[list[str], dict]:
+    """Files of n images, and of a timing batch of the first if steps; the arguments of the command and the arrays."""
+    rng = np.random.default_rng(1)
     clean = rng.integers(0, 256, (n, 9, 8, 3), np.uint8)
     told = rng.random((n, 9, 8, 1)) < 0.7 if family is PATCH else np.full((n, 1, 1, 1), 0.2, np.float32)
     y = np.where(told, clean / 255, 0) if family is PATCH else clean / 255 + 0.2 * rng.standard_normal(clean.shape)
@@ -174,8 +176,10 @@ def made(tmp_path: Path, family: dict, *, steps: int = 0, seed: int | None = 3) 
     arrays = {"clean": clean, "y": y.astype(np.float16), "theta": told, "estimates": estimates.astype(np.float16)}
     for name, array in arrays.items():
         np.save(tmp_path / f"{name if name in ('clean', 'estimates') else f'test.{name}'}.npy", array)
-    store.save_json(tmp_path / "test.json", {"dataset": "made", "measurement": "some", **family, "split": "test", "seed": 0})
+    of = {"dataset": "made", "measurement": "some", "split": "test", "seed": 0, "protocol": protocol}
+    store.save_json(tmp_path / "test.json", of | family)
     facts = {"method": "dice", "dataset": "made", "measurement": "some", "seed": seed, "options": {}, "threads": 2}
+    facts["protocol"] = protocol
     taken = {"steps": [1, 2, 40][:steps], "seconds": [0.25, 0.5, 10.0][:steps], "runs": 5, "images": batch, "others_busy": 0.0}
     store.save_json(tmp_path / "estimates.json", facts | (taken if steps else {"seconds": 1.5}) | {"device": "a processor, old"})
     places = {"clean": "clean", "y": "test.y", "theta": "test.theta", "estimates": "estimates"}
@@ -215,7 +219,11 @@ def test_a_file_of_estimates_has_a_row_per_image(tmp_path, family):
     done = run(args)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert list(table) == [*SCORE_KEYS, *METRICS] and list(table["image"]) == [0, 1, 2, 3, 4]
+    assert (
+        list(table) == [*score.IDENTITY, "image", *METRICS]
+        and set(SCORE_KEYS) < set(table)
+        and list(table["image"]) == [0, 1, 2, 3, 4]
+    )
     assert (table[["dataset", "measurement", "method", "seed"]] == ["made", "some", "dice", 3]).all(axis=None)
     error = ((arrays["clean"] / 255 - arrays["estimates"].astype(float)) ** 2).mean((1, 2, 3))
     np.testing.assert_allclose(table["mse"], error, rtol=1e-6)
@@ -232,7 +240,7 @@ def test_a_timing_batch_has_a_row_per_step(tmp_path):
     done = run(args)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert set(TIMING) | set(METRICS) == set(table)
+    assert {*TIMING, "protocol", *METRICS} == set(table)
     assert list(table["step"]) == [1, 2, 40] and list(table["seconds"]) == [0.25, 0.5, 10]
     same = {"dataset": "made", "measurement": "some", "method": "dice", "seed": 3, "images": 3, "threads": 2}
     assert (table[[*same, "device"]] == [*same.values(), "a processor, old"]).all(axis=None)
@@ -273,6 +281,64 @@ def test_estimates_of_another_number_of_images_are_refused_and_nothing_written(t
     args, arrays = made(tmp_path, PATCH)
     np.save(tmp_path / "estimates.npy", arrays["estimates"][:4])
     with pytest.raises((SystemExit, ValueError)):
+        run_here(args, monkeypatch)
+    assert not list(tmp_path.glob("*scores*"))
+
+
+# The paper's protocol
+
+
+def mosaic_by_hand(images):
+    """Rows of eight images side by side, the rows below each other."""
+    return np.concatenate([np.concatenate(list(images[i : i + 8]), axis=1) for i in range(0, 64, 8)], axis=0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_paper_s_protocol_scores_the_first_64_images_once_as_a_mosaic(tmp_path, monkeypatch, family):
+    args, arrays = made(tmp_path, FAMILIES[family], protocol="paper", n=70)
+    run_here(args, monkeypatch)
+    (row,) = pd.read_csv(tmp_path / "scores.csv").to_dict("records")
+    assert list(row) == [*score.IDENTITY, "image", *PAPER_METRICS] and row["protocol"] == "paper"
+    x, estimate = mosaic_by_hand(arrays["clean"]) / 255, mosaic_by_hand(arrays["estimates"]).astype(float)
+    assert x.shape == (72, 64, 3)
+    assert row["mse"] == pytest.approx(((x - estimate) ** 2).mean())
+    assert row["psnr"] == pytest.approx(-10 * np.log10(((x - estimate) ** 2).mean()))
+    assert row["ssim"] == pytest.approx(ssim_by_formula(x, estimate), abs=1e-6)
+    # skimage's guess for floats was dtype_range[float] = (-1, 1), so 2; colour images were in [-1, 1]
+    guessed = structural_similarity(2 * x - 1, 2 * estimate - 1, data_range=2, channel_axis=2)
+    assert row["ssim_range_2"] == pytest.approx(guessed, abs=1e-6)
+    if family == "drops":
+        lost = ~np.broadcast_to(mosaic_by_hand(arrays["theta"]), x.shape)
+        assert row["mse_unobserved"] == pytest.approx(((x - estimate)[lost] ** 2).mean())
+
+
+def test_range_2_flatters_grey_images_in_the_unit_range(rng):
+    x = rng.random((28, 28, 1))
+    estimate = np.clip(x + 0.1 * rng.standard_normal(x.shape), 0, 1)
+    found = PAPER_METRICS["ssim_range_2"].of(x, estimate, x, None, PATCH)
+    assert found == pytest.approx(structural_similarity(x, estimate, data_range=2, channel_axis=2))
+    assert metric("ssim", x, estimate) < found < 1
+
+
+def test_a_timing_batch_under_the_paper_s_protocol_is_a_mosaic_at_every_step(tmp_path, monkeypatch):
+    args, arrays = made(tmp_path, PATCH, steps=2, protocol="paper", n=66, batch=64)
+    run_here(args, monkeypatch)
+    table = pd.read_csv(tmp_path / "scores.csv")
+    assert {*TIMING, "protocol", *PAPER_METRICS} == set(table)
+    error = ((arrays["clean"][:64] / 255 - arrays["estimates"].astype(float)) ** 2).mean((1, 2, 3, 4))
+    np.testing.assert_allclose(table["psnr"], -10 * np.log10(error), rtol=1e-6)
+
+
+def test_too_few_images_for_a_mosaic_are_one_line(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match="^the paper's protocol scores a mosaic of 64 images, here are 5; "):
+        run_here(made(tmp_path, PATCH, protocol="paper")[0], monkeypatch)
+
+
+def test_estimates_of_another_protocol_than_the_measurements_are_refused(tmp_path, monkeypatch):
+    args, _ = made(tmp_path, PATCH, protocol="paper", n=64)
+    facts = store.load_json(tmp_path / "test.json")
+    store.save_json(tmp_path / "test.json", {key: value for key, value in facts.items() if key != "protocol"})
+    with pytest.raises(SystemExit, match=r"estimates.npy: restored under protocol paper, .*; restore them again$"):
         run_here(args, monkeypatch)
     assert not list(tmp_path.glob("*scores*"))
 

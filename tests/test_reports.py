@@ -2,12 +2,15 @@
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+import store
 from metrics.metrics import METRICS
 from metrics.posterior import POSTERIOR
 from reports import files, grid, mse_time, page, posterior, restorations, table
@@ -34,8 +37,10 @@ def results(tmp_path):
     found = {kind: [] for kind in kinds} | {"clean": [tmp_path / "test.npy"]}
     np.save(found["clean"][0], rng.integers(0, 256, (IMAGES, 8, 8, 3), np.uint8))
     for measurement in MEASUREMENTS:
-        y = tmp_path / f"{measurement}.npy"
+        y = tmp_path / measurement / "test.y.npy"
+        y.parent.mkdir()
         np.save(y, rng.normal(0.5, 1, (IMAGES, 8, 8, 3)).astype(np.float16))
+        (y.parent / "test.json").write_text(json.dumps({"protocol": "sound"}))
         found["measured"].append(f"{measurement}={y}")
         for skill, method in enumerate(ORDER):
             if ONLY.get(method, measurement) != measurement:
@@ -71,6 +76,7 @@ def results(tmp_path):
                         found["samples"].append(f"{measurement}/{method}={folder / 'posterior.npy'}")
                 if seed in ("", 0):
                     np.save(folder / "test.npy", rng.random((IMAGES, 8, 8, 3)).astype(np.float16))
+                    (folder / "test.json").write_text(json.dumps({"protocol": "sound"}))
                     found["restored"].append(f"{measurement}/{method}={folder / 'test.npy'}")
     return {name: list(map(str, values)) for name, values in found.items()}
 
@@ -496,3 +502,109 @@ def test_page_names_what_it_lacks(report, tmp_path):
 def test_samples_of_a_stranger_are_named(report, results):
     results["samples"].append(results["samples"][0].replace("drop_patch/", "drop_patch/unknown_", 1))
     assert "drop_patch/unknown_ambient_vaegan" in fails(run_posterior, results, report)
+
+
+# Protocols
+
+
+def under_the_paper_s(results):
+    """Make everything of `results` that of the paper's protocol: one row an image, an SSIM more, and facts that say so."""
+    for path in results["scores"]:
+        pd.read_csv(path).iloc[:1].assign(protocol="paper", ssim_range_2=0.5).to_csv(path, index=False)
+    for path in results["timing"]:
+        pd.read_csv(path).assign(protocol="paper").to_csv(path, index=False)
+    for path in [named.split("=")[1] for named in results["models"]]:
+        files.write(path, json.dumps(store.load_json(path) | {"data": {"protocol": "paper"}}))
+    for path in [named.split("=")[1] for named in [*results["measured"], *results["restored"]]]:
+        files.write(path.removesuffix(".npy").removesuffix(".y") + ".json", json.dumps({"protocol": "paper"}))
+
+
+PAPER_SEES = {m: facts | ({"clean": "measured afresh"} if facts == SEES["acsg"] else {}) for m, facts in SEES.items()}
+
+
+@pytest.fixture
+def paper_report(results, tmp_path):
+    under_the_paper_s(results)
+    output = tmp_path / "report"
+    run(table, results, output, "scores", "timing", "models", sees=json.dumps(PAPER_SEES))
+    run(restorations, results, output / "restorations", "clean", "measured", "restored", images=4)
+    run(mse_time, results, output / "mse_time", "timing")
+    return output
+
+
+def page_of(tmp_path, *folders):
+    config = tmp_path / "config.yaml"
+    config.write_text("seeds: [0]\n")
+    named = [f"celeba={folder}" for folder in folders]
+    page.main(["--datasets", *named, "--config", str(config), "--output", str(tmp_path / "index.html")])
+    return (tmp_path / "index.html").read_text()
+
+
+def test_a_report_says_its_protocol_wherever_it_is_read(paper_report, tmp_path):
+    html = page_of(tmp_path, paper_report)
+    assert "<b>Protocol: paper</b> (as in the original" in html and "Protocol: sound" not in html
+    assert html.count("Protocol: paper. ") == 5  # each caption
+    for name in ("table.md", "table.tex", "details.md", "details.tex"):
+        assert "Protocol: paper. " in (paper_report / name).read_text()
+    assert "protocol paper" in (paper_report / "summary.txt").read_text().splitlines()[0]
+    for name in ("table", "training"):
+        assert set(pd.read_csv(paper_report / f"{name}.csv")["protocol"]) == {"paper"}
+    for name in ("restorations", "mse_time"):
+        assert json.loads((paper_report / f"{name}.json").read_text())["protocol"] == "paper"
+    assert "one corrupted measurement of every" not in html and "never see a clean image" not in html
+
+
+def test_a_mosaic_has_both_ssims_no_interval_and_one_best(paper_report):
+    lines = [cells(line) for line in (paper_report / "table.md").read_text().splitlines() if line.startswith("|")]
+    assert [head for head in lines[0] if "SSIM, range 2" in head] == [
+        "drop patch<br>SSIM, range 2 ↑", "add noise<br>SSIM, range 2 ↑",
+    ]  # fmt: skip
+    assert not any("±" in cell for line in lines for cell in line)
+    assert sum("**" in line[1] for line in lines) == 1
+
+
+def test_methods_that_learn_from_fresh_measurements_stand_apart(paper_report):
+    lines = [cells(line)[0] for line in (paper_report / "table.md").read_text().splitlines() if line.startswith("|")]
+    assert lines[2:] == [
+        "*sees no clean image*", "as measured", "median", "telea", "*sees clean images measured afresh at every step*",
+        "acsg", "ambient vaegan", "*sees clean images: an upper bound, not a competitor*", "supervised",
+    ]  # fmt: skip
+
+
+def test_a_sound_report_says_so_and_files_from_before_are_sound(report, tmp_path):
+    html = page_of(tmp_path, report)
+    assert "<b>Protocol: sound</b> (one measurement of each training image" in html and "Protocol: paper" not in html
+    without = pd.read_csv(report / "table.csv").drop(columns="protocol")
+    without.to_csv(report / "table.csv", index=False)
+    assert page_of(tmp_path, report) == html
+
+
+@pytest.mark.parametrize("kind", ["scores", "timing", "models"])
+def test_tables_of_mixed_protocols_are_refused(results, tmp_path, kind):
+    path = Path(results[kind][-1].split("=")[-1])
+    kept = path.read_text()
+    under_the_paper_s(results)
+    path.write_text(kept)
+    said = fails(run, table, results, tmp_path / "report", "scores", "timing", "models", sees=json.dumps(PAPER_SEES))
+    assert said == "results of the protocols paper and sound together; they do not compare, give those of one"
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize("kind", ["measured", "restored"])
+def test_figures_and_pages_of_mixed_protocols_are_refused(results, report, tmp_path, kind):
+    sound, output = tmp_path / "sound", tmp_path / "figure"
+    report.rename(sound)
+    facts = results[kind][-1].split("=")[1].removesuffix(".npy").removesuffix(".y") + ".json"
+    files.write(facts, json.dumps({"protocol": "paper"}))
+    assert "together" in fails(run, restorations, results, output, "clean", "measured", "restored", images=4)
+    timing = results["timing"][-1]
+    pd.read_csv(timing).assign(protocol="paper").to_csv(timing, index=False)
+    assert "together" in fails(run, mse_time, results, output, "timing")
+    assert not list(tmp_path.glob("figure*"))
+    (other := tmp_path / "other").mkdir()
+    for path in sound.iterdir():
+        shutil.copy(path, other)
+    for name in ("restorations", "mse_time"):
+        store.save_json(other / f"{name}.json", store.load_json(other / f"{name}.json") | {"protocol": "paper"})
+    pd.read_csv(other / "table.csv").assign(protocol="paper").to_csv(other / "table.csv", index=False)
+    assert "together" in fails(page_of, tmp_path, sound, other)

@@ -1,11 +1,13 @@
 """The training engine: stopping and continuing, what it refuses, what it writes. As programs where signals matter."""
 
 import csv
+import functools
 import importlib
 import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,9 +21,9 @@ from torch import Generator, nn
 
 import store
 from measurements import measure
-from measurements.families import DropIndependent
+from measurements.families import AddNoise, DropIndependent, DropPatch
 from methods import contract, networks, training
-from methods.training import Interrupted, Learner, as_float, fit, rmsprop
+from methods.training import Interrupted, Learner, Selection, Watch, as_float, fit, measure_afresh, rmsprop
 
 ROOT = Path(training.__file__).parent.parent
 METHODS = sorted(path.parent.name for path in (ROOT / "methods").glob("*/train.py"))
@@ -171,6 +173,7 @@ def check_facts(facts, measured, log):
     assert facts["images_per_second"] == pytest.approx(2 * STEPS / facts["seconds"])
     assert facts["device"] == contract.device_name()
     assert facts["torch"] == torch.__version__
+    assert "selected" not in facts
 
 
 def test_the_command_stops_at_a_loss_that_is_not_finite(train, measured, tmp_path):
@@ -364,6 +367,156 @@ def test_batches_are_floats_in_the_range_of_the_files_and_masks_stay_masks():
     y = as_float(torch.tensor([-0.25, 1.5], dtype=torch.float16))
     assert (y.dtype, y.tolist()) == (torch.float32, [-0.25, 1.5])
     assert as_float(torch.tensor([True, False])).dtype == torch.bool
+
+
+# --- the paper's protocol ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("measurement", [DropIndependent(0.5), DropPatch(9), AddNoise(0.2)], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("told", [False, True])
+def test_fresh_measurements_differ_between_steps_and_are_those_of_the_clean_images(measurement, told, often, tmp_path):
+    """One image alone: all that can change from step to step is θ."""
+    clean = torch.randint(1, 256, (1, *SHAPE), generator=seeded(), dtype=torch.uint8)
+    learner = Counting()
+    measure = functools.partial(measure_afresh, measurement, told)
+    budget = {"steps": 4, "batch_size": 2, "checkpoint": tmp_path / "c.pt"}
+    fit(learner, {"fresh": clean, "x": clean}, seeded(), measure=measure, **budget)
+    seen = torch.cat([batch["y"] for batch in learner.batches])
+    assert seen.dtype == torch.float32
+    assert len(seen.unique(dim=0)) == 8
+    for batch in learner.batches:
+        assert set(batch) == {"y", "x"} | ({"theta"} if told else set())
+        torch.testing.assert_close(batch["x"], clean.expand(2, *SHAPE) / 255)
+        if told and isinstance(measurement, AddNoise):
+            assert (batch["theta"] == 0.2).all() and batch["theta"].shape == (2, 1, 1, 1)
+        elif told:
+            assert torch.equal(batch["y"], torch.where(batch["theta"], batch["x"], 0.0))
+
+
+class Wandering(Counting):
+    """A learner whose one weight is set to the step's; its estimate is that weight everywhere."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def step(self, batch, generator):
+        nn.init.constant_(self.net.weight, self.path[self.count])
+        return super().step(batch, generator)
+
+    def estimate(self, batch, generator=None):
+        self.heard = generator
+        return self.net.weight.expand_as(batch["y"])
+
+
+def select(learner, folder, every=2):
+    """Train twelve steps with a selection against images that are 0.5 everywhere."""
+    selection = Selection({"y": torch.zeros(3, 2, 2, 1)}, torch.full((3, 2, 2, 1), 0.5), every)
+    counting_fit(learner, folder, 12, watch=selection)
+    return selection.choose(learner)
+
+
+def test_selection_keeps_the_weights_with_the_least_clean_error(often, tmp_path):
+    """The error goes down and up again; looked at after steps 2, 4, …: 0.6 at step 6 is nearest to 0.5, 0.5 at step 7 unseen."""
+    learner = Wandering([0.0, 0.1, 0.9, 0.2, 0.7, 0.6, 0.5, 0.3, 0.9, 0.65, 0.4, 0.8])
+    facts = select(learner, tmp_path)
+    assert facts == {"every": 2, "images": 3, "step": 6, "clean_mse": pytest.approx(0.01)}
+    assert learner.net.weight.item() == pytest.approx(0.6)
+    assert learner.heard is not None  # one posterior sample
+
+
+def test_the_last_step_is_looked_at_and_the_first_of_equals_is_kept(often, tmp_path):
+    assert select(Wandering([0.0] * 11 + [0.5]), tmp_path, every=100)["step"] == 12
+    assert select(Wandering([0.5] * 12), tmp_path)["step"] == 2
+
+
+def test_without_an_estimate_the_last_weights_are_kept_and_it_is_said(often, tmp_path):
+    learner, generator = learner_of("acsg")
+    selection = Selection({"y": torch.zeros(3, *SHAPE)}, torch.zeros(3, *SHAPE), 2)
+    data = {"y": torch.rand(12, *SHAPE, generator=seeded(1))}
+    fit(learner, data, generator, steps=4, batch_size=3, checkpoint=tmp_path / "c.pt", watch=selection)
+    last = {name: {k: v.clone() for k, v in net.state_dict().items()} for name, net in learner.networks.items()}
+    assert selection.choose(learner) == {
+        "every": 2, "images": 3, "step": None, "why": "last weights: this method makes no estimate in training",
+    }  # fmt: skip
+    assert_same_state({name: net.state_dict() for name, net in learner.networks.items()}, last)
+
+
+def paper_fit(learner, generator, checkpoint):
+    """Thirteen steps under the paper's protocol with real losses; the log and the facts of the selection."""
+    clean = torch.randint(0, 256, (12, *SHAPE), generator=seeded(1), dtype=torch.uint8)
+    x = as_float(clean[:5])
+    selection = Selection({"y": DropIndependent(0.5).apply(x, torch.rand(x.shape, generator=seeded(2)) < 0.5)}, x, 3)
+    log = fit(
+        learner, {"fresh": clean, "x": clean}, generator, steps=13, batch_size=3, checkpoint=checkpoint, say=lambda line: None,
+        measure=functools.partial(measure_afresh, DropIndependent(0.5), False), watch=selection,
+    )  # fmt: skip
+    return log, selection.choose(learner)
+
+
+@pytest.mark.parametrize("method", ["ambient_vaegan", "supervised"])
+@pytest.mark.parametrize("stop", [4, 6, 13])
+def test_selection_and_fresh_measurements_continue_bit_for_bit(method, stop, often, tmp_path):
+    straight, generator = learner_of(method)
+    log, facts = paper_fit(straight, generator, tmp_path / "straight.pt")
+    first, generator = learner_of(method)
+    interrupt_at(first, stop, signal.SIGTERM)
+    with pytest.raises(Interrupted, match=f"stopped at step {stop} of 13"):
+        paper_fit(first, generator, tmp_path / "c.pt")
+    second, generator = learner_of(method, seed=8)
+    again, same = paper_fit(second, generator, tmp_path / "c.pt")
+    assert same == facts and facts["step"] in (3, 6, 9, 12, 13)
+    assert without_seconds(again) == without_seconds(log)
+    states = [{name: net.state_dict() for name, net in learner.networks.items()} for learner in (second, straight)]
+    assert_same_state(*states)
+
+
+class Looking(Watch):
+    """Asks for estimates in both ways and keeps the sound ones."""
+
+    def look(self, step, learner):
+        batch = {"y": torch.rand(4, *SHAPE, generator=seeded(3))}
+        sound, sample = (training.estimated(learner, batch, protocol) for protocol in ("sound", "paper"))
+        alone = training.estimated(learner, {"y": batch["y"][:1]})
+        torch.testing.assert_close(sound[:1], alone, atol=1e-5, rtol=1e-4)
+        assert not torch.allclose(sound, sample, atol=1e-3)
+        assert all(module.training for network in learner.networks.values() for module in network.modules())
+        self.state.setdefault("steps", []).append(step)
+
+
+@pytest.mark.parametrize("method", ["ambient_vaegan", "supervised"])
+def test_a_watched_training_is_the_same_bit_for_bit(method, often, tmp_path):
+    """Weights, statistics of batch norm and losses: what is recorded of a sound training does not change it."""
+    data = {name: torch.rand(12, *SHAPE, generator=seeded(1)) for name in ("y", "x")}
+    looking, states, logs = Looking(4), [], []
+    for watch in (None, looking):
+        learner, generator = learner_of(method)
+        logs.append(fit(learner, data, generator, steps=10, batch_size=3, checkpoint=tmp_path / "c.pt", watch=watch))
+        states.append({name: net.state_dict() for name, net in learner.networks.items()})
+    assert looking.state["steps"] == [4, 8, 10]
+    assert_same_state(*states)
+    assert without_seconds(logs[0]) == without_seconds(logs[1])
+
+
+def test_the_command_under_the_paper_s_protocol(train, measured, tmp_path):
+    """train.json names the weights that were kept; without the clean images, or with them under another protocol, it says so."""
+    shutil.copy(measured / "train.y.npy", tmp_path / "train.y.npy")
+    facts = store.load_json(measured / "train.json")
+    store.save_json(tmp_path / "train.json", facts | {"protocol": "paper"})
+    clean = measured / "clean.npy"
+    more = ("--steps", 3, "--fresh", clean, "--validation", clean)
+    done(train(tmp_path / "model", tmp_path / "checkpoints", *more, y=tmp_path / "train.y.npy"))
+    made = store.load_json(tmp_path / "model" / "train.json")
+    assert made["data"]["protocol"] == "paper"
+    assert made["selected"] == {"every": 500, "images": IMAGES, "step": 3, "clean_mse": made["selected"]["clean_mse"]}
+    assert 0 < made["selected"]["clean_mse"] < 1
+    for y, options in ((tmp_path / "train.y.npy", more[:2]), (measured / "train.y.npy", more)):
+        child = train(tmp_path / "refused", tmp_path / "checkpoints", *options, y=y)
+        _, err = child.communicate(timeout=300)
+        assert child.returncode == 1
+        assert len(err.splitlines()) == 1
+        assert '`**config["paper"]` among the inputs' in err
+    assert not (tmp_path / "refused").exists()
 
 
 # --- the model -----------------------------------------------------------------------------------------------------------------

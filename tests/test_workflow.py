@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -158,3 +159,58 @@ def test_a_failed_job_names_its_cause_and_leaves_nothing(toy):
         assert not estimate.exists()
     finally:
         model.write_bytes(kept)
+
+
+# --- the protocols -------------------------------------------------------------------------------------------------------------
+
+
+def commands(folder: Path, *arguments: str) -> list[str]:
+    """What a run of everything from the start would call, in any order."""
+    run = snakemake(folder, "-n", "-p", "--forceall", *arguments)
+    assert run.returncode == 0, run.stderr[-4000:]
+    return sorted(re.findall(r"python -m .*", run.stdout + run.stderr))
+
+
+@pytest.fixture(scope="module")
+def sound(toy) -> list[str]:
+    return commands(toy)
+
+
+@pytest.fixture(scope="module")
+def paper(toy) -> list[str]:
+    return commands(toy, "--config", "protocol=paper")
+
+
+def test_the_sound_protocol_is_what_runs_and_leaves_no_trace_in_a_command(toy, sound):
+    assert sound == commands(toy, "--config", "protocol=sound")
+    assert not any(word in line for line in sound for word in ("protocol", "--fresh", "--validation", "offset", "validation.npy"))
+    trained = [line.split(" --seed")[0] for line in sound if "methods.acsg.train" in line and "drop_patch_9/acsg/4" in line]
+    at = "results/measured/mnist5k/drop_patch_9/train.y.npy --output results/models/mnist5k/drop_patch_9/acsg/4"
+    assert trained == [f"python -m methods.acsg.train --y {at}"]
+
+
+def test_the_paper_s_protocol_is_switched_on_from_the_command_line(sound, paper):
+    """The same jobs with the clean images of two splits for every training, in a folder of its own."""
+    home = "results/paper_protocol"
+    assert all(f" {home}/" in line and " results/clean" not in line for line in paper)
+    jobs = [[line.split()[2] for line in lines] for lines in (sound, paper)]
+    assert sorted(jobs[1]) == sorted([*jobs[0], "datasets.prepare"])  # the validation split
+    for line in paper:
+        fresh = f" --fresh {home}/clean/mnist5k/train.npy --validation {home}/clean/mnist5k/validation.npy "
+        assert (fresh in line) == (".train " in line)
+        assert ("--protocol paper" in line) == ("measurements.measure" in line)
+        assert ("--last-offset False" in line) == ("measurements.measure drop_patch" in line)
+    (table,) = (line for line in paper if "reports.table" in line)
+    sees = {name: facts["clean"] for name, facts in json.loads(re.search(r"--sees '([^']*)'", table)[1]).items()}
+    expected = {"as_measured": "no", "harmonic": "no", "acsg": "measured afresh", "supervised": "train", "halving": "no"}
+    assert sees == expected
+
+
+def test_facts_say_the_protocol(toy, report):
+    found = [json.loads(path.read_text()) for kind in ("measured", "restored") for path in toy.glob(f"results/{kind}/**/*.json")]
+    assert found and {facts["protocol"] for facts in found} == {"sound"}
+    models = [json.loads(path.read_text()) for path in toy.glob("results/models/**/train.json")]
+    assert models and {facts["data"]["protocol"] for facts in models} == {"sound"}
+    scores = [row["protocol"] for path in toy.glob("results/scores/**/*.csv") for row in rows(path)]
+    assert scores and set(scores) == {"sound"}
+    assert "<b>Protocol: sound</b>" in (report / "index.html").read_text()

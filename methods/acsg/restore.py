@@ -28,11 +28,12 @@ def restore(
     """Adam on all images and restarts at once; a yield per step, the restart with the least error on the measurement.
 
     Each image's search is its own: the loss is a sum over images, Adam is per coordinate, the generator is in evaluation mode and
-    every image starts from the same points. `loss` is `measurement` (CSGM, with the θ of the image) or `features` (as published:
+    every image starts from the same points. (Under the paper's protocol batch norm uses the statistics of all images and restarts
+    together.) `loss` is `measurement` (CSGM, with the θ of the image) or `features` (as published:
     5 · mean (Dis_l(f_θ'(G(z))) - Dis_l(y))² with a fresh θ' each step).
     """
     shape = measured.y.shape[1:]
-    gen, dis = trained(model, shape, "decoder", "discriminator")
+    gen, dis = trained(model, shape, "decoder", "discriminator", protocol=measured.protocol)
     device = next(gen.parameters()).device
     family = from_facts(measured.family)
     draws = Generator(device).manual_seed(seed)

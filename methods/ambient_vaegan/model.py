@@ -42,6 +42,12 @@ def paper_learning_rate(step: int) -> float:
     return max(3e-4 * 0.98 ** (step // 10_000), 5e-5)
 
 
+def decoded(encoder: Encoder, decoder: Decoder, y: Tensor, generator: Generator | None = None) -> Tensor:
+    """Dec(μ(y)), the decoded posterior mean; with a generator Dec(z), z ~ q(z|y), one sample of each."""
+    q = encoder(y)
+    return decoder(q.mean if generator is None else q.sample(generator))
+
+
 class AmbientVAEGAN(Learner):
     """The paper's model, losses and schedule. `generator` makes the initial weights and names the device.
 
@@ -106,6 +112,9 @@ class AmbientVAEGAN(Learner):
             "discriminator": tell,
         }
         return losses, {"L_prior": prior, "L_pixel": pixel, "L_feat": feat, "fool": fool, "tell": tell}
+
+    def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor:
+        return decoded(self.enc, self.dec, self.seen(batch), generator)
 
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         losses, terms = self.losses(batch, generator)

@@ -180,7 +180,7 @@ class EvidenceBound(Learner):
 
     def adversarial(self, task: Task, x_g: Tensor, generator: Generator) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """What the adversary asks of Enc and Dec, the loss of Dis, and the terms of the first."""
-        x = self.estimate(x_g, task)
+        x = self.kept(x_g, task)
         with autocast(x.device):
             fakes = [self.measure(fake, generator) for fake in (x, self.from_prior(task, generator)) if fake is not None]
             real = self.dis(task.real)
@@ -191,12 +191,18 @@ class EvidenceBound(Learner):
         tell = cross_entropy(real.logit.float(), REAL_TARGET) + sum(cross_entropy(fake.logit.float(), 0) for fake in judged)
         return fool + feat, tell, {"L_feat": feat, "fool": fool}
 
+    def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor:
+        y, seen = batch["y"], self.seen(batch)
+        task = Task(y, seen, y, seen, y)
+        q = self.enc(y, seen)
+        return self.kept(self.decode(q.sample(generator) if generator else q.mean, task), task)
+
     def weight(self, likelihood: Tensor, pull: Tensor, x_g: Tensor) -> Tensor:
         """w, with which the adversary's gradient at the reconstructions is `adversary` times as long as the likelihood's."""
         wish, push = (torch.autograd.grad(loss, x_g, retain_graph=True)[0].norm() for loss in (likelihood, pull))
         return self.adversary * wish / push.clamp_min(1e-12)
 
-    def estimate(self, x_g: Tensor, task: Task) -> Tensor:
+    def kept(self, x_g: Tensor, task: Task) -> Tensor:
         """The restoration that a reconstruction stands for: itself."""
         return x_g
 

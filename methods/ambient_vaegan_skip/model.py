@@ -69,7 +69,7 @@ class SkipVAEGAN(EvidenceBound):
     def decode(self, z: Tensor, task: Task) -> Tensor:
         return self.dec(z, task.y, task.seen)
 
-    def estimate(self, x_g: Tensor, task: Task) -> Tensor:
+    def kept(self, x_g: Tensor, task: Task) -> Tensor:
         """The reconstruction with the seen values in their places."""
         return x_g if task.seen is None else torch.where(task.seen, task.y, x_g)
 

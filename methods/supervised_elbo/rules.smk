@@ -8,6 +8,7 @@ module bench:
 
 use rule train from bench with:
     input:
+        **config["paper"],
         y="<measured>/train.y.npy",
         theta="<measured>/train.theta.npy",
         clean="<results>/clean/{dataset}/train.npy",

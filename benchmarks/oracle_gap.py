@@ -1,0 +1,159 @@
+"""What selecting weights by clean error would gain over keeping the last ones, measured on a sound training.
+
+    python -m benchmarks.oracle_gap --method ambient_vaegan --data results/measured/mnist/drop_patch --steps 20000
+
+trains a method as the workflow does, on its one measurement of each image, and looks at it every so many steps, which changes
+nothing. A look is a row of the csv: `validation_mse`, the clean error on validation images (what the original selects by; an
+oracle, as it needs clean images); `test_psnr`, per image and then averaged; `held_out`, a criterion on measurements alone:
+
+    drops  the mean of (x̂(f_θ'(y)) - y)² over values that θ let through and a further draw θ' hid from the network
+    noise  the mean of (x̂(y + τ n) - (y - n / τ))², n ~ N(0, σ²): recorrupted-to-recorrupted (Pang et al., CVPR 2021), τ = 1/2
+
+Validation and test are measured here, in the draws of the workflow. The draws of the criterion are the same at every look.
+"""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Generator, Tensor
+
+import store
+from measurements.families import from_facts
+from measurements.measure import measure
+from methods import contract, device, training
+from methods.training import Batch, Learner, Watch
+from metrics.metrics import PSNR_CEILING
+
+TAU = 0.5
+BATCH = 500  # images restored at a time
+
+
+def learner_of(method: str) -> type[Learner]:
+    """The learner that a method's train.py names: the most derived, where it names those that it comes from, too."""
+    named = vars(importlib.import_module(f"methods.{method}.train")).values()
+    kinds = [kind for kind in named if isinstance(kind, type) and issubclass(kind, Learner)]
+    return max(kinds, key=lambda kind: len(kind.__mro__))
+
+
+def hidden(measurement, batch: Batch, sigma: float | None, generator: Generator) -> tuple[Batch, Tensor, Tensor]:
+    """Measurements corrupted once more: what the network gets, what it is compared with, and where (bool, as y)."""
+    y, theta = batch["y"], batch["theta"]
+    if sigma is not None:
+        n = sigma * torch.randn(y.shape, generator=generator, device=y.device)
+        return batch | {"y": y + TAU * n}, y - n / TAU, torch.ones_like(y, dtype=torch.bool)
+    again = measurement.draw(len(y), tuple(y.shape[1:]), generator)
+    return {"y": measurement.apply(y, again), "theta": theta & again}, y, (theta & ~again).expand_as(y)
+
+
+class Gap(Watch):
+    """A row for each look: step, validation_mse, test_psnr, held_out."""
+
+    def __init__(self, every: int, measurement, sigma: float | None, splits: dict[str, tuple[Tensor, Batch]], told: bool):
+        super().__init__(every)
+        self.splits, self.told = splits, told
+        batch = splits["validation"][1]
+        self.further = hidden(measurement, batch, sigma, Generator(batch["y"].device).manual_seed(1))
+        self.state = {"rows": []}
+
+    def look(self, step: int, learner: Learner) -> None:
+        errors = {split: image_mse(self.restored(learner, batch), x) for split, (x, batch) in self.splits.items()}
+        batch, wanted, where = self.further
+        row = {
+            "step": step,
+            "validation_mse": float(errors["validation"].mean()),
+            "test_psnr": float((-10 * errors["test"].clamp(min=10 ** (-PSNR_CEILING / 10)).log10()).mean()),
+            "held_out": float(((self.restored(learner, batch) - wanted)[where] ** 2).mean()),
+        }
+        self.state["rows"].append(row)
+        print("  ".join(f"{name} {value:.6g}" for name, value in row.items()), flush=True)
+
+    def restored(self, learner: Learner, batch: Batch) -> Tensor:
+        """The learner's estimates of all images; it is told θ where its rule names θ."""
+        names = ["y", "theta"] if self.told else ["y"]
+        parts = zip(*(batch[name].split(BATCH) for name in names), strict=True)
+        return torch.cat([training.estimated(learner, dict(zip(names, part, strict=True))) for part in parts])
+
+
+def image_mse(estimate: Tensor, x: Tensor) -> Tensor:
+    """[N], of estimates clipped as the bench clips them."""
+    return ((estimate.clamp(0, 1) - x) ** 2).mean((1, 2, 3))
+
+
+def chosen(rows: pd.DataFrame) -> pd.DataFrame:
+    """The looks that each way of selecting takes, and what it gains on the test split over the last one."""
+    looks = {"clean error": rows["validation_mse"].idxmin(), "held out": rows["held_out"].idxmin(), "last": rows.index[-1]}
+    table = rows.loc[list(looks.values())].set_axis(list(looks), axis=0)
+    return table.assign(gain_db=table["test_psnr"] - table["test_psnr"].iloc[-1])
+
+
+def main() -> None:
+    first = argparse.ArgumentParser(add_help=False)
+    first.add_argument("--method", required=True, help="a folder of methods/ whose learner has an estimate")
+    method = first.parse_known_args()[0].method
+    folder = Path(training.__file__).parent / method
+    if not (folder / "train.py").exists():
+        sys.exit(f"methods/{method}/train.py: no such file; name a method that learns")
+    schemas = contract.about(folder)["train"]
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.oracle_gap",
+        parents=[first],
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="<results>/measured/DATASET/MEASUREMENT; clean splits lie in <results>/clean")
+    add("--sees", nargs="*", choices=["theta", "clean"], default=[], help="what else than y the method's rule `train` names")
+    add("--every", type=int, default=500, help="steps between looks (%(default)s)")
+    add("--images", type=int, default=1000, help="of the validation and of the test split, from the first (%(default)s)")
+    add("--seed", type=int, default=0, help="seed of weights and batches (%(default)s)")
+    add("--checkpoints", type=Path, default=Path(".cache/checkpoints"), help="unfinished training (%(default)s)")
+    add("--output", type=Path, default=Path("selection.csv"), help="a row for each look (%(default)s)")
+    contract.add_options(parser, schemas)
+    args = parser.parse_args()
+
+    contract.limit_threads(1)
+    facts = store.describe(args.data / "train.y.npy")
+    if facts.get("protocol", "sound") != "sound":
+        sys.exit(f"{args.data}: is of protocol {facts['protocol']}; this asks what a sound training would gain")
+    measurement, kind, where = from_facts(facts), learner_of(method), device.take()
+    if kind.estimate is Learner.estimate:
+        sys.exit(f"methods/{method}: its learner has no estimate, so there is nothing to select by")
+    clean = args.data.parents[2] / "clean" / facts["dataset"]
+    files = {"y": args.data / "train.y.npy"}
+    files |= {"theta": args.data / "train.theta.npy"} if "theta" in args.sees else {}
+    files |= {"x": clean / "train.npy"} if "clean" in args.sees else {}
+
+    splits = {}
+    for split in ("validation", "test"):
+        x = np.array(store.load_array(clean / f"{split}.npy")[: args.images])
+        arrays = x, *measure(x, measurement, facts["seed"], split)
+        x, y, theta = (training.as_float(torch.from_numpy(array).to(where)) for array in arrays)
+        splits[split] = x, {"y": y, "theta": theta}
+    options = {name: getattr(args, name) for name in schemas}
+    made_of = {"options": options, "seed": args.seed, "data": facts, "looks": [args.every, args.images, args.sees]}
+    checkpoint = args.checkpoints / f"oracle-gap-{method}-{training.fingerprint(kind, made_of)}.pt"
+    budget = {name: options.pop(name) for name in ("steps", "batch_size")}
+    with store.clear_errors(), training.alone(checkpoint):
+        generator = Generator(where).manual_seed(args.seed)
+        learner = kind(tuple(splits["test"][0].shape[1:]), measurement, generator, **options)
+        gap = Gap(args.every, measurement, facts["options"].get("sigma"), splits, "theta" in args.sees)
+        data = training.on_device(files, where)
+        try:
+            training.fit(learner, data, generator, **budget, checkpoint=checkpoint, watch=gap)
+        except training.Interrupted as interruption:
+            print(interruption, flush=True)
+            sys.exit(143)
+        rows = pd.DataFrame(gap.state["rows"])
+        with store.replacing(args.output) as partial:
+            rows.to_csv(partial, index=False, float_format="%.7g")
+        checkpoint.unlink(missing_ok=True)
+    print(f"\n{chosen(rows).to_string(float_format='%.4f')}\n\n{args.output}: {len(rows)} looks")
+
+
+if __name__ == "__main__":
+    main()
