@@ -70,7 +70,7 @@ class EvidenceBound(Learner):
         *,
         pixel_term: str = "known",
         kl_weight: float = 1.0,
-        adversary: float = 0.0,
+        adversary: float = 0.5,
         hide: float = 0.2,
         latent: int = 0,
         samples: int = 1,

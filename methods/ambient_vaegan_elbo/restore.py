@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from methods.contract import Measured, main
+from methods.networks import Gaussian
 from methods.training import trained
 
 
@@ -17,20 +18,29 @@ def seen_by(encoder, measured: Measured) -> tuple[Tensor, ...]:
     return (y,) if encoder.made_with["planes"] == 1 else (y, torch.from_numpy(measured.mask.copy()).to(where))
 
 
+def latent(q: Gaussian, measured: Measured, seed: int) -> Tensor:
+    """μ of q(z|y, m), or under the paper's protocol one sample: [N, D]."""
+    return q.sample(Generator(q.mean.device).manual_seed(seed)) if measured.protocol == "paper" else q.mean
+
+
+def latents(q: Gaussian, measured: Measured, seed: int, count: int) -> Tensor:
+    """`count` samples of q(z|y, m), each image's its own: [K, N, D]."""
+    return q.at(torch.from_numpy(measured.normal(count, q.mean.shape[1:], seed)).to(q.mean))
+
+
 @torch.no_grad()
-def restore(measured: Measured, *, model: Path) -> Iterator[Tensor]:
+def restore(measured: Measured, *, model: Path, seed: int) -> Iterator[Tensor]:
     """Dec(μ(y, m)), in evaluation mode."""
-    encoder, decoder = trained(model, measured.y.shape[1:], "encoder", "decoder")
-    yield decoder(encoder(*seen_by(encoder, measured)).mean)
+    encoder, decoder = trained(model, measured.y.shape[1:], "encoder", "decoder", protocol=measured.protocol)
+    yield decoder(latent(encoder(*seen_by(encoder, measured)), measured, seed))
 
 
 @torch.no_grad()
 def sample(measured: Measured, *, model: Path, seed: int, count: int) -> Tensor:
     """Dec(z) with z ~ q(z|y, m), `count` times for each image: [K, N, H, W, C]."""
-    encoder, decoder = trained(model, measured.y.shape[1:], "encoder", "decoder")
-    q = encoder(*seen_by(encoder, measured))
-    noise = torch.from_numpy(measured.normal(count, q.mean.shape[1:], seed)).to(q.mean)  # [K, N, D]
-    return decoder(q.at(noise).flatten(0, 1)).unflatten(0, (count, -1))
+    encoder, decoder = trained(model, measured.y.shape[1:], "encoder", "decoder", protocol=measured.protocol)
+    z = latents(encoder(*seen_by(encoder, measured)), measured, seed, count)
+    return decoder(z.flatten(0, 1)).unflatten(0, (count, -1))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ tells it of the rest. For what was hidden, the conditional evidence bound (Sohn,
     noise    ỹ = y + τ n,  n ~ N(0, σ²)                        log p = Σ_i log N(y_i - n_i / τ; x^g_i, σ² (1 + 1/τ²))
              the noise of this target is independent of that of ỹ (R2R, Pang et al., CVPR 2021)
 
-with the adversary on top, as in `methods/ambient_vaegan_elbo/model.py`.
-Values that were seen stay as they are, since dropping leaves them exact.
+For a part of the images (`prior`) z is of the prior in training as it is at test, which is the same bound with q = p: without it
+the decoder leans on what z tells of the hidden values, and at test z cannot tell it. The adversary is on top, as in
+`methods/ambient_vaegan_elbo/model.py`. Values that were seen stay as they are, since dropping leaves them exact.
 """
 
 import torch
@@ -61,8 +62,11 @@ class SkipVAEGAN(EvidenceBound):
 
     def infer(self, task: Task) -> tuple[Gaussian, Gaussian]:
         """q(z|y, m) and q(z|ỹ, m̃)."""
-        everything = None if task.seen is None else task.seen | task.counts
-        q, p = self.enc(task.real, everything).float(), self.enc(task.y, task.seen).float()
+        everything, y = None, task.real
+        if task.seen is not None:
+            everything = task.seen | task.counts
+            y = torch.where(everything, y, self.measurement.fill)
+        q, p = self.enc(y, everything).float(), self.enc(task.y, task.seen).float()
         own = (torch.arange(len(task.y), device=task.y.device) >= self.prior * len(task.y))[:, None]  # of these z is of q
         return Gaussian(torch.where(own, q.mean, p.mean), torch.where(own, q.log_variance, p.log_variance)), p
 
