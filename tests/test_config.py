@@ -44,6 +44,8 @@ def changed(path: str, value) -> dict:
         ("methods.acsg.restore", {"loss": "pixels"}, "methods.acsg.restore.loss: 'pixels' is not one of"),
         ("methods.mine", {"folder": "/nowhere"}, "methods.mine.folder: /nowhere/rules.smk does not exist"),
         ("methods.mine", {"folder": str(ROOT / "methods/telea")}, "must be called mine"),
+        ("methods.mine", {"like": "telae"}, "methods.mine.like: telae: no such method; did you mean telea?"),
+        ("methods.mine", {"like": "telea", "restore": {"window": 3}}, "methods.mine.restore.window: no such key"),
         ("reference", "telea", "reference: telea is not among methods; there are acsg"),
         ("reference", 3, "reference: 3 is not of type"),
         ("seed", 1, "seed: no such key; did you mean seeds?"),
@@ -115,3 +117,14 @@ def test_snakemake_stops_before_any_job(tmp_path):
     assert len(said) == 1 and said[0].startswith(
         "configuration: datasets.mnist5k.add_noise.sigma: -1 is less than the minimum of 0"
     )
+
+
+def test_a_variant_has_the_options_of_its_method_and_a_title_of_its_own():
+    methods = check(changed("methods.wide", {"like": "median", "title": "wide median", "restore": {"window": 5}}))["methods"]
+    assert methods["wide"] == {
+        "folder": str(ROOT / "methods/median"),
+        "title": "wide median",
+        "train": {},
+        "restore": {"window": 5},
+    }
+    assert check(changed("methods.wide", {"like": "median"}))["methods"]["wide"]["title"] == "wide"

@@ -47,7 +47,7 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory) -> Path:
-    """A finished run: two classical methods, two learned ones for three steps, one from outside."""
+    """A finished run: two classical methods, two learned ones for three steps, one from outside and a variant."""
     folder = tmp_path_factory.mktemp("toy")
     outside = folder / "halving"
     outside.mkdir()
@@ -62,6 +62,7 @@ def toy(tmp_path_factory) -> Path:
             "acsg": {"train": few, "restore": {"steps": 2}},
             "supervised": {"train": few},
             "halving": {"folder": str(outside)},
+            "wide": {"like": "median", "title": "wide median", "restore": {"window": 5}},
         },
         "seeds": [0, 4],
     }
@@ -91,7 +92,7 @@ def test_every_method_stands_where_it_applies_and_only_there(report):
     cells = {(row["measurement"], row["method"]) for row in rows(report / "mnist5k" / "table.csv")}
     both = {"as_measured", "acsg", "supervised"}
     wanted = {(m, name) for m in ("drop_patch_9", "add_noise") for name in both}
-    assert cells == wanted | {("drop_patch_9", "harmonic"), ("add_noise", "halving")}
+    assert cells == wanted | {("drop_patch_9", "harmonic"), ("add_noise", "halving"), ("add_noise", "wide")}
 
 
 def test_what_a_method_may_see_is_read_from_its_rules(report):
@@ -102,7 +103,14 @@ def test_what_a_method_may_see_is_read_from_its_rules(report):
         "acsg": ("no", "test"),
         "supervised": ("train", "no"),
         "halving": ("no", "no"),
+        "wide": ("no", "no"),
     }
+
+
+def test_a_variant_is_its_method_with_its_own_options_and_title(toy, report):
+    facts = json.loads((toy / "results/restored/mnist5k/add_noise/wide/test.json").read_text())
+    assert (facts["method"], facts["options"]) == ("wide", {"window": 5})
+    assert "wide median" in (report / "mnist5k" / "table.md").read_text()
 
 
 def test_a_posterior_stands_where_a_method_has_one_and_is_scored_for_every_seed(toy, report):
@@ -126,7 +134,8 @@ def test_every_seed_counts(report):
 
 def test_jobs_keep_to_one_thread_and_timings_ran_alone(toy):
     facts = [json.loads(path.read_text()) for path in toy.glob("results/restored/**/*.json")]
-    assert len(facts) == 2 * (4 + 2 * 4) + 2 * 2  # and the posterior samples
+    estimates, timings, samples = 2 * (2 + 2 * 2) + 1, 2 * 4 + 1, 2 * 2  # one timing of a method, an estimate for each seed
+    assert len(facts) == estimates + timings + samples
     assert {f["threads"] for f in facts} == {1}
 
 
