@@ -406,7 +406,7 @@ class Wandering(Counting):
 
     def estimate(self, batch, generator=None):
         self.heard = generator
-        return self.net.weight.expand_as(batch["y"])
+        return self.net.weight.detach().expand_as(batch["y"])
 
 
 def select(learner, folder, every=2):

@@ -192,7 +192,8 @@ def paper(toy) -> list[str]:
 
 def test_the_sound_protocol_is_what_runs_and_leaves_no_trace_in_a_command(toy, sound):
     assert sound == commands(toy, "--config", "protocol=sound")
-    assert not any(word in line for line in sound for word in ("protocol", "--fresh", "--validation", "offset", "validation.npy"))
+    traces = ("--protocol", "paper_protocol", "--fresh", "--validation", "--last-offset", "validation.npy")
+    assert not any(trace in line for line in sound for trace in traces)
     trained = [line.split(" --seed")[0] for line in sound if "methods.acsg.train" in line and "drop_patch_9/acsg/4" in line]
     at = "results/measured/mnist5k/drop_patch_9/train.y.npy --output results/models/mnist5k/drop_patch_9/acsg/4"
     assert trained == [f"python -m methods.acsg.train --y {at}"]
