@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(f"{given.config}: no such file; give the configuration of the run after --config")
         blocks = {"trim_blocks": True, "lstrip_blocks": True}
         pages = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, **blocks)
-        chapters = [chapter(name, path, given.output.parent) for name, path in given.datasets]
+        chapters = [chapter(name, path, given.output.parent, name in given.posterior) for name, path in given.datasets]
         protocol = files.one_protocol(made["protocol"] for made in chapters)
         html = pages.get_template("page.html").render(
             introduction=files.text("introduction", protocol),

@@ -85,7 +85,7 @@ class Linear(nn.Module):
 def bounds(samples, draws=40):
     """Mean bound over draws on one image, and the exact log evidence, of a linear decoder with a poor posterior."""
     measurement = AddNoise(0.2)
-    made = learner(EvidenceBound, measurement, samples=samples)
+    made = learner(EvidenceBound, measurement, samples=samples, adversary=0.0)
     weight = 0.02 * torch.randn(784, 3, generator=seeded(5))
     made.enc, made.dec = Fixed(torch.zeros(1, 3), torch.zeros(1, 3)), Linear(weight)
     y = (weight @ torch.randn(3, generator=seeded(6))) + 0.2 * torch.randn(784, generator=seeded(7))
