@@ -127,7 +127,7 @@ class Runs:
         return self.sees[run.method]["learned"]
 
     def timed(self, run: Run) -> bool:
-        """One run of each method: the first seed, as time does not depend on it."""
+        """One run of each method, that of the first seed: time does not depend on it."""
         return run.seed in ("", self.first_seed)
 
     def pictured(self, run: Run) -> bool:
@@ -135,7 +135,8 @@ class Runs:
         return run.method != "as_measured" and self.timed(run)
 
     def sampled(self, run: Run) -> bool:
-        return run in self.with_posterior
+        """One run of each method that has a posterior."""
+        return run in self.with_posterior and self.timed(run)
 
     def files(self, stop: str, file: str, keep: Callable[[Run], bool] = lambda run: True) -> Callable:
         """Input function: that file of every run of the data set."""
