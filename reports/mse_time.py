@@ -90,7 +90,7 @@ def draw_panel(ax, lines: dict[str, pd.DataFrame], styles: dict[str, dict], foun
         color="0.25",
         va="bottom",
     )
-    ax.xaxis.set_major_locator(ticker.LogLocator(numticks=7))
+    ax.xaxis.set_major_locator(ticker.LogLocator(numticks=5))
     ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=12))
     ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     ax.yaxis.set_minor_formatter(ticker.NullFormatter())
