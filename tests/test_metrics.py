@@ -469,7 +469,7 @@ def test_posterior_command_has_a_row_per_sampled_image(tmp_path, monkeypatch, rn
     samples = rng.random((6, 3, 9, 8, 3)).astype(np.float16)  # of the first three of five images
     run_posterior(tmp_path, monkeypatch, samples)
     table = pd.read_csv(tmp_path / "posterior.csv")
-    assert list(table) == [*SCORE_KEYS, *posterior.POSTERIOR, "samples"] and list(table["image"]) == [0, 1, 2]
+    assert list(table) == [*score.IDENTITY, "image", *posterior.POSTERIOR, "samples"] and list(table["image"]) == [0, 1, 2]
     assert (table[["dataset", "measurement", "method", "seed", "samples"]] == ["made", "some", "dice", 3, 6]).all(axis=None)
     clean, theta = (np.load(tmp_path / name) for name in ("clean.npy", "test.theta.npy"))
     lost = np.broadcast_to(~theta, clean.shape)[1]
