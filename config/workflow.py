@@ -175,6 +175,9 @@ def sees(workflow, config: dict) -> dict[str, dict]:
 def shown_config(config: dict) -> str:
     """The complete configuration as YAML, without what differs between machines."""
     methods = {name: {k: m[k] for k in ("train", "restore") if m[k]} for name, m in config["methods"].items()}
+    for name, method in config["methods"].items():
+        if (kind := Path(method["folder"]).name) != name:  # a variant
+            methods[name] = {"like": kind, "title": method["title"]} | methods[name]
     shown = {key: config[key] for key in ("datasets", "methods", "reference", "seeds", "measurement_seed")} | {"methods": methods}
     shown |= {} if config["protocol"] == "sound" else {"protocol": config["protocol"]}
     return yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=120)
