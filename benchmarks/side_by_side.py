@@ -1,0 +1,136 @@
+"""What the parts of the benchmark share: contenders take turns, medians count, every table says where and when it was measured."""
+
+import argparse
+import csv
+import datetime
+import importlib
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import Generator
+
+import store
+from measurements.families import DropIndependent
+from methods import contract, device, networks
+
+MEASUREMENT = DropIndependent(0.5)
+SHAPES = {"mnist": (28, 28, 1), "celeba": (64, 64, 3)}
+IMAGES = 1000  # random ones, held in memory as a training holds its data
+
+Rows = list[dict[str, str | float]]  # each with the same names
+
+
+def parser(part: str, description: str | None, repetitions: int) -> argparse.ArgumentParser:
+    """The options of every part."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{part}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--shape", choices=SHAPES, default="mnist", help="of the images, and whose networks (%(default)s)")
+    made.add_argument("--repetitions", type=int, default=repetitions, help="rounds that count, after a first (%(default)s)")
+    made.add_argument("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
+    made.add_argument("--output", type=Path, default=Path("results/bench"), help="folder of the tables (%(default)s)")
+    return made
+
+
+class Bench:
+    """One part under way: the device it runs on, the facts that go with its numbers, the table it writes."""
+
+    def __init__(self, args: argparse.Namespace):
+        self.args, self.shape = args, SHAPES[args.shape]
+        networks.architecture(self.shape)  # refuses now, not later, where there are none
+        contract.limit_threads(args.threads)
+        self.device = device.take()
+        torch.zeros(1, device=self.device)  # a GPU in use has a name
+        self.busy = contract.others_busy()
+
+    def generator(self) -> Generator:
+        return Generator(self.device).manual_seed(0)
+
+    def data(self) -> dict[str, torch.Tensor]:
+        """Random measurements in memory, stored as the benchmark stores them: {"y": float16 [N, H, W, C]}."""
+        generator = self.generator()
+        x = torch.rand(IMAGES, *self.shape, generator=generator, device=self.device)
+        return {"y": MEASUREMENT.apply(x, MEASUREMENT.draw(IMAGES, self.shape, generator)).half()}
+
+    def facts(self) -> dict[str, str | int]:
+        return {
+            "device": contract.device_name(),
+            "threads": self.args.threads,
+            "torch": torch.__version__,
+            "date": datetime.date.today().isoformat(),
+            "commit": commit(),
+            "cores_busy_otherwise": f"{self.busy():.2f}",
+        }
+
+    def write(self, part: str, rows: Rows, notes: str) -> None:
+        """Print the table and write it to <output>/<part>-<shape>.csv and .md."""
+        facts = self.facts()
+        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
+        text = f"### {part}, {self.args.shape}\n\n{markdown(rows)}\n\n{notes}\n\n{told}\n"
+        print(text, flush=True)
+        path = self.args.output / f"{part}-{self.args.shape}.csv"
+        with store.replacing(path) as partial, open(partial, "w", newline="") as file:
+            table = csv.DictWriter(file, [*rows[0], *facts])
+            table.writeheader()
+            table.writerows(row | facts for row in rows)
+        with store.replacing(path.with_suffix(".md")) as partial:
+            partial.write_text(text)
+
+
+def commit() -> str:
+    """The commit that was measured, with -dirty where files differ from it."""
+    line = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(line, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def interleaved(contenders: dict[str, Callable[[], object]], repetitions: int) -> dict[str, list[float]]:
+    """Seconds of each contender in each of so many rounds, after a first that does not count.
+
+    Everyone runs once in every round, and the one that begins moves on by one, so that neither the machine's moods nor a
+    neighbour's warm caches favour anyone. The clock stops when the device is done.
+    """
+    names, seconds = list(contenders), {name: [] for name in contenders}
+    for turn in range(repetitions + 1):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            contract.synchronise()
+            began = time.perf_counter()
+            contenders[name]()
+            contract.synchronise()
+            if turn:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def medians(seconds: dict[str, list[float]]) -> dict[str, float]:
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def markdown(rows: Rows) -> str:
+    """A table of its rows, numbers to three digits."""
+
+    def cell(value: str | float) -> str:
+        if isinstance(value, str):
+            return value
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+    names = list(rows[0])
+    lines = [names, ["---", *("--:" for _ in names[1:])], *([cell(row[name]) for name in names] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def with_deepinv() -> ModuleType | None:
+    """deepinv on our networks, or None and a line that says why not."""
+    try:
+        return importlib.import_module("benchmarks.with_deepinv")
+    except ImportError as error:
+        print(f"deepinv is left out ({error}); `make bench` installs it", flush=True)
+        return None
