@@ -25,7 +25,7 @@ from torch import Generator, Tensor
 from measurements.families import DropIndependent, Dropping
 from methods.ambient_vaegan.model import cross_entropy
 from methods.networks import Decoder, Discriminator, Encoder, Gaussian, initialise
-from methods.training import Batch, Learner, update
+from methods.training import Batch, Learner, adam, update
 
 REAL_TARGET, FAKE_TARGET = 0.75, 0.375  # labels of real measurements for Dis and of fakes for Dec, as released
 
@@ -81,11 +81,11 @@ class EvidenceBound(Learner):
         self.enc, self.dec = self.encoder_and_decoder(generator, latent)
         self.networks = {"encoder": self.enc, "decoder": self.dec}
         weights = [*self.enc.parameters(), *self.dec.parameters()]
-        self.optimizers = {"bound": torch.optim.Adam(weights, lr=learning_rate)}
+        self.optimizers = {"bound": adam(weights, learning_rate)}
         if adversary:
             self.dis = initialise(Discriminator(shape), generator)
             self.networks["discriminator"] = self.dis
-            self.optimizers["discriminator"] = torch.optim.Adam(self.dis.parameters(), lr=learning_rate, betas=(0.5, 0.999))
+            self.optimizers["discriminator"] = adam(list(self.dis.parameters()), learning_rate, betas=(0.5, 0.999))
 
     def encoder_and_decoder(self, generator: Generator, latent: int):
         encoder = initialise(Encoder(self.shape, planes=self.planes, latent=latent), generator)
@@ -137,7 +137,7 @@ class EvidenceBound(Learner):
         """σ of the likelihood: the noise's own, or else the likeliest, which is the batch's root mean squared error
         (σ-VAE, Rybkin, Daniilidis and Levine, ICML 2021)."""
         if known := self.noise():
-            return predicted.new_tensor(known)
+            return torch.full_like(predicted[0, 0, 0, 0, 0], known)
         error = torch.where(task.counts, task.target - predicted, 0).square().sum() / (self.samples * task.counts.sum())
         return error.sqrt().detach().clamp_min(1e-3)
 
