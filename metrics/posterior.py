@@ -102,7 +102,7 @@ def main() -> None:
         prog="python -m metrics.posterior", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--clean", type=Path, required=True, help="the truth, uint8 .npy of [N, H, W, C]")
-    parser.add_argument("--theta", type=Path, required=True, help="θ of each image, .npy")
+    parser.add_argument("--theta", type=Path, required=True, help="θ of each image, .npy (measurements/masks.py)")
     parser.add_argument("--samples", type=Path, required=True, help="what a method wrote; its facts lie in .json beside it")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()

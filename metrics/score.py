@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m metrics.score", description=__doc__)
     parser.add_argument("--clean", type=Path, required=True, help="the truth, uint8 .npy of [N, H, W, C]")
     parser.add_argument("--y", type=Path, required=True, help="the measurements, float16 .npy")
-    parser.add_argument("--theta", type=Path, required=True, help="θ of each image, .npy")
+    parser.add_argument("--theta", type=Path, required=True, help="θ of each image, .npy (measurements/masks.py)")
     parser.add_argument("--estimates", type=Path, required=True, help="what a method wrote; its facts lie in .json beside it")
     parser.add_argument("--classified", type=Path, help="what metrics.classifier made of the estimates, .csv")
     parser.add_argument("--output", type=Path, required=True)
