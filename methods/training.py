@@ -25,6 +25,7 @@ from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 import store
+from measurements import masks
 from measurements.families import from_facts
 from measurements.measure import measure as measure_once
 from methods import contract, device, networks
@@ -63,6 +64,20 @@ class Learner(ABC):
 def as_float(values: Tensor) -> Tensor:
     """uint8 images and float16 measurements as float32 in the same range; masks as they are."""
     return values if values.dtype == torch.bool else values.float() / (255 if values.dtype == torch.uint8 else 1)
+
+
+def as_told(theta: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """θ of a batch as a learner is told it, from θ as its file holds it (measurements/masks.py), for images of `shape` (H, W, C).
+
+    A mask bool [B, H, W, c] from its bits uint8 [B, bytes], on their device; a noise level as it is.
+    """
+    if theta.dtype != torch.uint8:
+        return theta
+    height, width, _ = shape
+    c = masks.channels(theta.shape[1], shape)
+    places = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8, device=theta.device)
+    bits = (theta[:, :, None] & places).flatten(1)[:, : height * width * c]
+    return bits.bool().unflatten(1, (height, width, c))
 
 
 class Interrupted(Exception):
@@ -150,7 +165,10 @@ def estimated(learner: Learner, batch: Batch, protocol: str = "sound") -> Tensor
 def draw_batch(data: Batch, size: int, generator: Generator, measure: Measure | None = None) -> Batch:
     """Images drawn with replacement; with `measure`, what it makes of the clean images data["fresh"] in place of these."""
     chosen = torch.randint(len(next(iter(data.values()))), (size,), generator=generator, device=generator.device)
-    batch = {name: as_float(values[chosen]) for name, values in data.items()}
+    batch = {name: values[chosen] for name, values in data.items()}
+    if "theta" in batch:
+        batch["theta"] = as_told(batch["theta"], batch["y"].shape[1:])
+    batch = {name: as_float(values) for name, values in batch.items()}
     return batch if measure is None else measure(batch.pop("fresh"), generator) | batch
 
 
@@ -387,8 +405,9 @@ def fingerprint(kind: type[Learner], made_of: dict) -> str:
 
 
 def on_device(files: dict[str, Path | None], where: torch.device) -> Batch:
-    """The arrays of the files that are given; one that is named twice is held once."""
-    load = functools.cache(lambda path: torch.from_numpy(np.array(store.load_array(path))).to(where))
+    """The arrays of the files that are given; one that is named twice is held once. On the CPU they stay in their files: pages
+    are read when a batch needs them, and processes share them."""
+    load = functools.cache(lambda path: torch.from_numpy(store.load_array(path, mode="c")).to(where))
     return {name: load(path) for name, path in files.items() if path}
 
 
@@ -398,10 +417,8 @@ def paper_protocol(measurement, facts: dict, validation: Path, told: bool, where
     The validation batch is the first of the split, measured once, as the benchmark measures that split.
     """
     clean = store.load_array(validation)[:SELECT_IMAGES]
-    y, theta = (
-        as_float(torch.from_numpy(part).to(where)) for part in measure_once(clean, measurement, facts["seed"], "validation")
-    )
-    batch = {"y": y} | ({"theta": theta} if told else {})
+    y, theta = (torch.from_numpy(part).to(where) for part in measure_once(clean, measurement, facts["seed"], "validation"))
+    batch = {"y": as_float(y)} | ({"theta": as_told(theta, y.shape[1:])} if told else {})
     x = as_float(torch.from_numpy(np.array(clean)).to(where))
     return {"measure": functools.partial(measure_afresh, measurement, told), "watch": Selection(batch, x)}
 
