@@ -11,8 +11,11 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+
+DIGITS = 12  # of a digest
 
 
 @contextlib.contextmanager
@@ -38,10 +41,45 @@ def save_array(path: Path, array: np.ndarray) -> None:
         np.save(file, array)
 
 
-def load_array(path: Path) -> np.ndarray:
-    """The array of a `.npy` file, memory-mapped and read-only. Raises SystemExit where there is none."""
+class Rows:
+    """A `.npy` file that is written part by part."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self._hash = file, hashlib.sha256()
+
+    def append(self, rows: np.ndarray) -> None:
+        rows = np.ascontiguousarray(rows)
+        self._file.write(rows.data)
+        self._hash.update(rows.data)
+
+    @property
+    def digest(self) -> str:
+        """That of all rows so far, as `digest` would name them in one array."""
+        return self._hash.hexdigest()[:DIGITS]
+
+
+@contextlib.contextmanager
+def writing_array(path: Path, count: int, like: np.ndarray) -> Iterator[Rows]:
+    """A `.npy` file to write `count` rows to, of the shape and type of those of `like`; a part at a time is in memory.
+
+    Plain writes, not a memory map: where the disk is full they raise OSError, and a map ends the process with a signal.
+    """
+    header = {"descr": np.lib.format.dtype_to_descr(like.dtype), "fortran_order": False, "shape": (count, *like.shape[1:])}
+    with replacing(path) as partial, open(partial, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        begin = file.tell()
+        yield Rows(file)
+        if (written := file.tell() - begin) != count * like[0].nbytes:
+            raise ValueError(f"{path}: {written} bytes were written, {count} rows take {count * like[0].nbytes}")
+
+
+def load_array(path: Path, mode: str = "r") -> np.ndarray:
+    """The array of a `.npy` file, memory-mapped: read-only, or with mode "c" with changes that stay in this process.
+
+    Raises SystemExit where there is none.
+    """
     try:
-        return np.load(path, mmap_mode="r")
+        return np.load(path, mmap_mode=mode)
     except FileNotFoundError:
         sys.exit(f"{path}: no such file; run the step that makes it (`snakemake {path}`)")
     except OSError as error:
@@ -72,7 +110,7 @@ def describe(y: Path) -> dict:
 def digest(value) -> str:
     """Twelve hexadecimal digits that name an array or a JSON-like value."""
     data = np.ascontiguousarray(value) if isinstance(value, np.ndarray) else json.dumps(value, sort_keys=True).encode()
-    return hashlib.sha256(data).hexdigest()[:12]
+    return hashlib.sha256(data).hexdigest()[:DIGITS]
 
 
 @contextlib.contextmanager

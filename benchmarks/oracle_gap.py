@@ -132,8 +132,9 @@ def main() -> None:
     for split in ("validation", "test"):
         x = np.array(store.load_array(clean / f"{split}.npy")[: args.images])
         arrays = x, *measure(x, measurement, facts["seed"], split)
-        x, y, theta = (training.as_float(torch.from_numpy(array).to(where)) for array in arrays)
-        splits[split] = x, {"y": y, "theta": theta}
+        x, y, theta = (torch.from_numpy(array).to(where) for array in arrays)
+        seen = {"y": training.as_float(y), "theta": training.as_told(theta, x.shape[1:])}
+        splits[split] = training.as_float(x), seen
     options = {name: getattr(args, name) for name in schemas}
     made_of = {"options": options, "seed": args.seed, "data": facts, "looks": [args.every, args.images, args.sees]}
     checkpoint = args.checkpoints / f"oracle-gap-{method}-{training.fingerprint(kind, made_of)}.pt"

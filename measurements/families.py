@@ -138,7 +138,7 @@ class AddNoise:
 
     def told(self, theta: Tensor) -> Tensor:
         """The noise level of each image, [n, 1, 1, 1]: the noise itself would give the image away."""
-        return torch.full((len(theta), 1, 1, 1), self.sigma)
+        return torch.full((len(theta), 1, 1, 1), self.sigma, device=theta.device)
 
 
 FAMILIES = {"drop_independent": DropIndependent, "drop_patch": DropPatch, "add_noise": AddNoise}

@@ -1,11 +1,14 @@
 """Measure each image of a split once, before any method runs: `python -m measurements.measure drop_patch --size 14 …`.
 
-Writes y (float16), θ as a method may be told it, and the facts that travel with them. The θ of an image depends on
-(seed, split, index of the image) alone.
+Writes y (float16), θ as a method may be told it (measurements/masks.py), and the facts that travel with them. The θ of an
+image depends on (seed, split, index of the image) alone. Only a chunk of images is in memory at a time.
 """
 
 import argparse
 import dataclasses
+import functools
+import sys
+import time
 from pathlib import Path
 from zlib import crc32
 
@@ -14,9 +17,11 @@ import torch
 from torch import Generator
 
 import store
+from measurements import masks
 from measurements.families import FAMILIES
 
 CHUNK = 1000  # images measured at a time
+SPEAK_EVERY = 10  # seconds between lines of progress
 
 
 def generator_of(seed: int, split: str, index: int) -> Generator:
@@ -30,15 +35,15 @@ def draw(measurement, shape: tuple[int, int, int], seed: int, split: str, images
     return torch.cat([measurement.draw(1, shape, generator_of(seed, split, i)) for i in images])
 
 
-def measure(clean: np.ndarray, measurement, seed: int, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """y float16 [N, H, W, C] and what of θ may be told, from clean uint8 [N, H, W, C]."""
-    y, told = [], []
-    for start in range(0, len(clean), CHUNK):
-        x = torch.from_numpy(clean[start : start + CHUNK] / np.float32(255))
-        theta = draw(measurement, clean.shape[1:], seed, split, range(start, start + len(x)))
-        y.append(measurement.apply(x, theta).numpy().astype(np.float16))
-        told.append(measurement.told(theta).numpy())
-    return np.concatenate(y), np.concatenate(told)
+def measure(clean: np.ndarray, measurement, seed: int, split: str, first: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """y float16 [N, H, W, C] and what of θ may be told, as its file holds it, from clean uint8 [N, H, W, C].
+
+    The images are those of the split from index `first` on.
+    """
+    x = torch.from_numpy(clean / np.float32(255))
+    theta = draw(measurement, clean.shape[1:], seed, split, range(first, first + len(clean)))
+    told = measurement.told(theta).numpy()
+    return measurement.apply(x, theta).half().numpy(), masks.pack(told) if told.dtype == bool else told
 
 
 def true_or_false(text: str) -> bool:
@@ -67,13 +72,28 @@ def main() -> None:
 
     family = FAMILIES[args.family]
     options = {field.name: getattr(args, field.name) for field in dataclasses.fields(family)}
+    clean = store.load_array(args.clean)
+    if not (count := len(clean)):
+        sys.exit(f"{args.clean}: holds no images")
     try:
-        y, told = measure(store.load_array(args.clean), family(**options), args.seed, args.split)
+        measured = functools.partial(measure, measurement=family(**options), seed=args.seed, split=args.split)
+        like_y, like_theta = measured(clean[:1])  # impossible options are refused before a file is begun
     except ValueError as error:
         parser.error(str(error))
     with store.clear_errors():
-        store.save_array(args.output / f"{args.split}.y.npy", y)
-        store.save_array(args.output / f"{args.split}.theta.npy", told)
+        with (
+            store.writing_array(args.output / f"{args.split}.y.npy", count, like_y) as all_y,
+            store.writing_array(args.output / f"{args.split}.theta.npy", count, like_theta) as all_theta,
+        ):
+            began = spoke = time.monotonic()
+            for start in range(0, count, CHUNK):
+                y, theta = measured(clean[start : start + CHUNK], first=start)
+                all_y.append(y)
+                all_theta.append(theta)
+                done, now = start + len(y), time.monotonic()
+                if now - spoke > SPEAK_EVERY or done == count:
+                    print(f"measured {done}/{count}  {(now - began) / done * (count - done):.0f} s to go", flush=True)
+                    spoke = now
         store.save_json(
             args.output / f"{args.split}.json",
             {
@@ -84,8 +104,8 @@ def main() -> None:
                 "protocol": args.protocol,
                 "split": args.split,
                 "seed": args.seed,
-                "images": len(y),
-                "digest": store.digest(y),
+                "images": count,
+                "digest": all_y.digest,
             },
         )
 

@@ -13,7 +13,7 @@ rule measure:
         family=lambda wildcards: measurement_flags(config, wildcards.dataset, wildcards.measurement),
         folder=subpath(output.y, parent=True),
         seed=config["measurement_seed"],
-        version=1,
+        version=2,
     shell:
         "python -m measurements.measure {params.family} --clean {input} --dataset {wildcards.dataset} "
         "--measurement {wildcards.measurement} --split {wildcards.split} --seed {params.seed} --output {params.folder} "

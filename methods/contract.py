@@ -34,6 +34,7 @@ import numpy as np
 import yaml
 
 import store
+from measurements import masks
 
 TIMING_BATCH = 64  # images, as in the paper's Figure 5
 CHUNK = {"sound": 512, "paper": 64}  # images restored at a time; the paper's batches, as its estimates depend on them
@@ -47,10 +48,10 @@ class Measured:
 
     y: np.ndarray  # float32 [N, H, W, C]; noise may leave [0, 1]
     family: dict  # the forward model: {"family": "drop_patch", "options": {"size": 14, "fill": 0.0}}
-    told: np.ndarray | None = None  # θ of each image, where the rule names it: a bool mask or the noise level
+    told: np.ndarray | None = None  # θ of each image as its file holds it (measurements/masks.py), where the rule names it
     protocol: str = "sound"  # or "paper": how the original would have it (README, Protocols)
 
-    @property
+    @functools.cached_property
     def mask(self) -> np.ndarray:
         """Which values were seen: bool [N, H, W, C]; all of them where nothing is dropped.
 
@@ -58,8 +59,7 @@ class Measured:
         """
         if self.told is None:
             sys.exit("this method uses the θ of each image; name `theta` among the inputs of its rule")
-        seen = self.told if self.told.dtype == bool else np.ones((), bool)
-        return np.broadcast_to(seen, self.y.shape)
+        return masks.seen(self.told, self.y.shape)
 
     def normal(self, count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
         """Standard normal numbers for `count` samples of each image, float32 [K, N, *shape].

@@ -40,9 +40,11 @@ def take() -> torch.device:
     return torch.device("cuda", torch.cuda.current_device())
 
 
-def autocast(where: torch.device) -> torch.autocast:
-    """bfloat16 for products and convolutions where the device computes in it, else a block that changes nothing."""
-    if where.type == "cuda":
+def autocast(where: torch.device, wanted: bool = True) -> torch.autocast:
+    """bfloat16 for products and convolutions, if wanted and the device computes in it; else a block that changes nothing."""
+    if not wanted:
+        able = False
+    elif where.type == "cuda":
         able = torch.cuda.is_bf16_supported()
     else:
         able = where.type == "cpu" and torch.cpu._is_avx512_bf16_supported()

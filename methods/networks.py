@@ -1,29 +1,62 @@
 """The paper's three networks (3×3 kernels, stride 2, ReLU, batch norm except where noted), and a decoder with skip connections.
 
-Images go in and come out as [B, H, W, C] in [0, 1]; inside, the same memory is read as [B, C, H, W] (channels last).
+Images go in and come out as [B, H, W, C] in [0, 1]; inside, the same memory is read as [B, C, H, W] (channels last), on the
+scale that the paper has for the data set.
 Legend: B batch, H W C image, D latent, P planes of what an encoder sees: y alone (1), or y and its mask (2).
 """
 
 import sys
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from methods.device import autocast
+
 
 class Architecture(NamedTuple):
     latent: int
-    encoder: tuple[int, ...]  # channels of each stride-2 convolution
-    decoder: tuple[int, ...]  # channels at H/4 (linear layer), then of each transposed convolution but the last
-    discriminator: tuple[int, ...]  # the last convolution's output are the features
-    skip: tuple[int, ...]  # channels of the decoder with skips at H, H/2, …
+    low: int  # images run from `low` to 1 inside the networks: 0, or -1 (then lost values, mid-grey, are 0 there)
+    encoder: tuple[int, ...]  # channels of each stride-2 convolution …
+    encoder_linear: tuple[int, ...]  # … and of the linear layers between them and μ, log σ²
+    decoder: tuple[int, ...]  # channels after the linear layer, then of each transposed convolution
+    last: str  # what makes the image of them: one more transposed convolution ("up"), or one of stride 1 ("same")
+    discriminator: tuple[int, ...]  # the last convolution's output are the features …
+    verdict_linear: tuple[int, ...]  # … and the linear layers between them and the verdict
+    skip: tuple[int, ...]  # channels of the decoder with skips at H, H/2, …: ours, not the paper's
+
+    @property
+    def width(self) -> int:
+        """The length of the images' range inside the networks, in which the paper states its L_pixel."""
+        return 1 - self.low
 
 
-# Keyed by image shape. CelebA's 64×64×3 networks take their place here.
-ARCHITECTURES = {
-    (28, 28, 1): Architecture(latent=20, encoder=(16, 32, 64), decoder=(32, 16), discriminator=(16, 32, 64), skip=(16, 32, 64)),
-}
+MNIST = Architecture(
+    latent=20,
+    low=0,
+    encoder=(16, 32, 64),
+    encoder_linear=(),
+    decoder=(32, 16),
+    last="up",
+    discriminator=(16, 32, 64),
+    verdict_linear=(),
+    skip=(16, 32, 64),
+)
+CELEBA = Architecture(
+    latent=128,
+    low=-1,
+    encoder=(64, 128, 256),
+    encoder_linear=(1024,),
+    decoder=(256, 256, 128, 32),
+    last="same",
+    discriminator=(32, 128, 256, 256),
+    verdict_linear=(256,),
+    skip=(32, 64, 128, 256),
+)
+ARCHITECTURES = {(28, 28, 1): MNIST, (64, 64, 3): CELEBA}  # keyed by image shape
 
 
 def architecture(shape: tuple[int, int, int]) -> Architecture:
@@ -81,11 +114,43 @@ class UnflattenChannelsLast(nn.Module):
 
 
 class Network(nn.Module):
-    """A network that remembers what it was made with, so that its weights can be loaded without saying it again."""
+    """A network that remembers what it was made with, so that its weights can be loaded without saying it again.
+
+    While it trains it computes in bfloat16 where the device can; what goes in and comes out is float32.
+    """
 
     def __init__(self, shape: tuple[int, int, int], **choices: int):
         super().__init__()
         self.made_with = {"shape": list(shape), **choices}
+        self.low = architecture(shape).low
+
+    def precision(self, where: torch.device) -> torch.autocast:
+        return autocast(where, self.training)
+
+    def inside(self, y: Tensor) -> Tensor:
+        """Images as the layers see them: [B, H, W, C] in [0, 1] -> [B, C, H, W] in [low, 1], stored channels last."""
+        return (y if self.low == 0 else self.low + (1 - self.low) * y).permute(0, 3, 1, 2)
+
+    def outside(self, maps: Tensor) -> Tensor:
+        """An image from the last layer's output: [B, C, H, W] -> [B, H, W, C] in [0, 1]."""
+        bounded = maps.float().sigmoid() if self.low == 0 else 0.5 + 0.5 * maps.float().tanh()
+        return bounded.permute(0, 2, 3, 1)
+
+    def stacked(self, y: Tensor, seen: Tensor | None) -> Tensor:
+        """What an encoder sees, [B, P·C, H, W]: y [B, H, W, C], beside it where it was seen, if that is told."""
+        images = self.inside(y)
+        return images if seen is None else torch.cat([images, seen.expand_as(y).permute(0, 3, 1, 2).to(y.dtype)], dim=1)
+
+
+def normalised(layers: Iterable[tuple[nn.Module, int]]) -> list[nn.Module]:
+    """Each layer (with its number of outputs), batch norm and ReLU."""
+    norm = {nn.Linear: nn.BatchNorm1d}
+    return [part for layer, o in layers for part in (layer, norm.get(type(layer), nn.BatchNorm2d)(o), nn.ReLU(inplace=True))]
+
+
+def dense(widths: Iterable[int]) -> list[nn.Module]:
+    """Linear layers from width to width."""
+    return normalised((nn.Linear(i, o), o) for i, o in pairwise(widths))
 
 
 class Gaussian(NamedTuple):
@@ -94,21 +159,12 @@ class Gaussian(NamedTuple):
     mean: Tensor  # [B, D]
     log_variance: Tensor  # [B, D]
 
-    def float(self) -> "Gaussian":
-        return Gaussian(self.mean.float(), self.log_variance.float())
-
     def at(self, noise: Tensor) -> Tensor:
         """The samples that belong to standard normal numbers: [..., B, D] -> [..., B, D]."""
         return self.mean + (0.5 * self.log_variance).exp() * noise
 
     def sample(self, generator: Generator) -> Tensor:
         return self.at(torch.randn(self.mean.shape, generator=generator, device=self.mean.device))
-
-
-def stacked(y: Tensor, seen: Tensor | None) -> Tensor:
-    """What an encoder sees, [B, P·C, H, W]: y [B, H, W, C], beside it where it was seen, if that is told."""
-    planes = y if seen is None else torch.cat([y, seen.expand_as(y).to(y.dtype)], dim=3)
-    return planes.permute(0, 3, 1, 2)
 
 
 class Encoder(Network):
@@ -120,19 +176,16 @@ class Encoder(Network):
         latent = latent or arch.latent
         super().__init__(shape, planes=planes, latent=latent)
         widths = (planes * channels, *arch.encoder)
-        self.body = nn.Sequential(
-            *(
-                layer
-                for i, o in zip(widths, widths[1:], strict=False)
-                for layer in (down(i, o), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
-            ),
-            FlattenChannelsLast(),
-        )
         flat = widths[-1] * halved(height, len(arch.encoder)) * halved(width, len(arch.encoder))
-        self.heads = nn.Linear(flat, 2 * latent)  # μ and log σ² side by side
+        linear = (flat, *arch.encoder_linear)
+        self.body = nn.Sequential(
+            *normalised((down(i, o), o) for i, o in pairwise(widths)), FlattenChannelsLast(), *dense(linear)
+        )
+        self.heads = nn.Linear(linear[-1], 2 * latent)  # μ and log σ² side by side
 
     def forward(self, y: Tensor, seen: Tensor | None = None) -> Gaussian:  # [B, H, W, C]
-        return Gaussian(*self.heads(self.body(stacked(y, seen))).chunk(2, dim=1))
+        with self.precision(y.device):
+            return Gaussian(*self.heads(self.body(self.stacked(y, seen))).float().chunk(2, dim=1))
 
 
 class Decoder(Network):
@@ -143,25 +196,21 @@ class Decoder(Network):
         arch = architecture(shape)
         latent = latent or arch.latent
         super().__init__(shape, latent=latent)
-        times = len(arch.decoder)
+        times = len(arch.decoder) - (arch.last == "same")
         start = (height >> times, width >> times, arch.decoder[0])
-        widths = arch.decoder
+        inputs = arch.decoder[-1]
         self.body = nn.Sequential(
             nn.Linear(latent, start[0] * start[1] * start[2]),
             UnflattenChannelsLast(start),
             nn.BatchNorm2d(arch.decoder[0]),
             nn.ReLU(inplace=True),
-            *(
-                layer
-                for i, o in zip(widths, widths[1:], strict=False)
-                for layer in (up(i, o), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
-            ),
-            ToImage(widths[-1], channels),
-            nn.Sigmoid(),
+            *normalised((up(i, o), o) for i, o in pairwise(arch.decoder)),
+            ToImage(inputs, channels) if arch.last == "up" else nn.Conv2d(inputs, channels, 3, padding=1),
         )
 
     def forward(self, z: Tensor) -> Tensor:  # [B, D] -> [B, H, W, C]
-        return self.body(z).permute(0, 2, 3, 1)
+        with self.precision(z.device):
+            return self.outside(self.body(z))
 
 
 class Verdict(NamedTuple):
@@ -175,31 +224,29 @@ class Discriminator(Network):
     def __init__(self, shape: tuple[int, int, int]):
         super().__init__(shape)
         height, width, channels = shape
-        widths = architecture(shape).discriminator
-        middle = list(zip(widths, widths[1:], strict=False))
+        arch = architecture(shape)
+        widths = arch.discriminator
         self.features = nn.Sequential(
             down(channels, widths[0]),
             nn.ReLU(inplace=True),
-            *(layer for i, o in middle[:-1] for layer in (down(i, o), nn.BatchNorm2d(o), nn.ReLU(inplace=True))),
-            down(*middle[-1]),
+            *normalised((down(i, o), o) for i, o in pairwise(widths[:-1])),
+            down(*widths[-2:]),
         )
         flat = widths[-1] * halved(height, len(widths)) * halved(width, len(widths))
-        self.verdict = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(), FlattenChannelsLast(), nn.Linear(flat, 1))
+        linear = (flat, *arch.verdict_linear)
+        self.verdict = nn.Sequential(
+            nn.BatchNorm2d(widths[-1]), nn.ReLU(), FlattenChannelsLast(), *dense(linear), nn.Linear(linear[-1], 1)
+        )
 
     def forward(self, y: Tensor) -> Verdict:  # [B, H, W, C]
-        features = self.features(y.permute(0, 3, 1, 2))
-        return Verdict(self.verdict(features).squeeze(1), features)
+        with self.precision(y.device):
+            features = self.features(self.inside(y))
+            return Verdict(self.verdict(features).squeeze(1).float(), features.float())
 
 
 def twice(inputs: int, outputs: int) -> nn.Sequential:
     """Two 3×3 convolutions of stride 1."""
-    return nn.Sequential(
-        *(
-            layer
-            for i in (inputs, outputs)
-            for layer in (nn.Conv2d(i, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
-        )
-    )
+    return nn.Sequential(*normalised((nn.Conv2d(i, outputs, 3, padding=1), outputs) for i in (inputs, outputs)))
 
 
 class SkipDecoder(Network):
@@ -212,24 +259,25 @@ class SkipDecoder(Network):
         arch = architecture(shape)
         widths = (planes * channels, *arch.skip)
         coarse = 2 ** (len(arch.skip) - 1)
-        self.downs = nn.ModuleList(twice(i, o) for i, o in zip(widths, widths[1:], strict=False))
+        self.downs = nn.ModuleList(twice(i, o) for i, o in pairwise(widths))
         grid = (height // coarse, width // coarse, widths[-1])
         self.latent = nn.Sequential(nn.Linear(arch.latent, grid[0] * grid[1] * grid[2]), UnflattenChannelsLast(grid))
         self.middle = twice(widths[-1], widths[-1])
-        coarse_to_fine = list(zip(arch.skip[::-1], arch.skip[-2::-1], strict=False))
+        coarse_to_fine = list(pairwise(arch.skip[::-1]))
         self.ups = nn.ModuleList(nn.ConvTranspose2d(i, o, 2, stride=2) for i, o in coarse_to_fine)
         self.joins = nn.ModuleList(twice(2 * o, o) for _, o in coarse_to_fine)
         self.image = nn.Conv2d(arch.skip[0], channels, 1)
 
     def forward(self, z: Tensor, y: Tensor, seen: Tensor | None = None) -> Tensor:  # [B, D], [B, H, W, C] -> [B, H, W, C]
-        maps, skips = stacked(y, seen), []
-        for level in self.downs:
-            maps = level(F.max_pool2d(maps, 2) if skips else maps)
-            skips.append(maps)
-        maps = self.middle(maps + self.latent(z))
-        for up_, join, skip in zip(self.ups, self.joins, reversed(skips[:-1]), strict=True):
-            maps = join(torch.cat([up_(maps), skip], dim=1))
-        return self.image(maps).float().sigmoid().permute(0, 2, 3, 1)
+        with self.precision(y.device):
+            maps, skips = self.stacked(y, seen), []
+            for level in self.downs:
+                maps = level(F.max_pool2d(maps, 2) if skips else maps)
+                skips.append(maps)
+            maps = self.middle(maps + self.latent(z))
+            for up_, join, skip in zip(self.ups, self.joins, reversed(skips[:-1]), strict=True):
+                maps = join(torch.cat([up_(maps), skip], dim=1))
+            return self.outside(self.image(maps))
 
 
 def at_test(network: nn.Module, protocol: str = "sound") -> nn.Module:

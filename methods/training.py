@@ -25,6 +25,7 @@ from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 import store
+from measurements import masks
 from measurements.families import from_facts
 from measurements.measure import measure as measure_once
 from methods import contract, device, networks
@@ -65,6 +66,20 @@ def as_float(values: Tensor) -> Tensor:
     return values if values.dtype == torch.bool else values.float() / (255 if values.dtype == torch.uint8 else 1)
 
 
+def as_told(theta: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """θ of a batch as a learner is told it, from θ as its file holds it (measurements/masks.py), for images of `shape` (H, W, C).
+
+    A mask bool [B, H, W, c] from its bits uint8 [B, bytes], on their device; a noise level as it is.
+    """
+    if theta.dtype != torch.uint8:
+        return theta
+    height, width, _ = shape
+    c = masks.channels(theta.shape[1], shape)
+    places = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8, device=theta.device)
+    bits = (theta[:, :, None] & places).flatten(1)[:, : height * width * c]
+    return bits.bool().unflatten(1, (height, width, c))
+
+
 class Interrupted(Exception):
     """Training was told to stop and has saved what it had."""
 
@@ -83,7 +98,19 @@ def update(optimizers: dict[str, Optimizer], losses: dict[str, Tensor]) -> None:
 
 def rmsprop(network: nn.Module) -> Optimizer:
     """RMSProp with the decay of TensorFlow's default, as the original uses it."""
-    return torch.optim.RMSprop(network.parameters(), lr=3e-4, alpha=0.9, foreach=True)
+    weights = list(network.parameters())
+    return torch.optim.RMSprop(weights, alpha=0.9, foreach=True, **recordable(weights, 3e-4))
+
+
+def adam(weights: list[nn.Parameter], learning_rate: float, betas: tuple[float, float] = (0.9, 0.999)) -> Optimizer:
+    return torch.optim.Adam(weights, betas=betas, fused=True, **recordable(weights, learning_rate))
+
+
+def recordable(weights: list[nn.Parameter], learning_rate: float) -> dict:
+    """The learning rate and, on a GPU, what lets a CUDA graph hold an optimiser's step: the rate is a tensor there."""
+    if weights[0].device.type != "cuda":
+        return {"lr": learning_rate}
+    return {"lr": torch.tensor(learning_rate, device=weights[0].device), "capturable": True}
 
 
 class Watch(ABC):
@@ -138,7 +165,10 @@ def estimated(learner: Learner, batch: Batch, protocol: str = "sound") -> Tensor
 def draw_batch(data: Batch, size: int, generator: Generator, measure: Measure | None = None) -> Batch:
     """Images drawn with replacement; with `measure`, what it makes of the clean images data["fresh"] in place of these."""
     chosen = torch.randint(len(next(iter(data.values()))), (size,), generator=generator, device=generator.device)
-    batch = {name: as_float(values[chosen]) for name, values in data.items()}
+    batch = {name: values[chosen] for name, values in data.items()}
+    if "theta" in batch:
+        batch["theta"] = as_told(batch["theta"], batch["y"].shape[1:])
+    batch = {name: as_float(values) for name, values in batch.items()}
     return batch if measure is None else measure(batch.pop("fresh"), generator) | batch
 
 
@@ -149,11 +179,43 @@ def measure_afresh(measurement, told: bool, x: Tensor, generator: Generator) -> 
     return y | {"theta": measurement.told(theta).to(x.device)} if told else y
 
 
+class Recorded:
+    """A step that the GPU plays back from a recording (a CUDA graph), once it has run a few times as it is written.
+
+    Small networks leave a GPU waiting for Python; a recording is started with one call and waits for nothing. The step must
+    be the same work every time, on memory that stays where it is, and `generator` its only source of random numbers.
+    """
+
+    WARM_UP = 5  # steps, in which libraries choose their algorithms and optimisers make their state
+
+    def __init__(self, step: Callable[[], None], generator: Generator):
+        self.step, self.generator, self.left = step, generator, self.WARM_UP
+        self.side = torch.cuda.Stream()
+        self.graph = torch.cuda.CUDAGraph()
+
+    def __call__(self) -> None:
+        if self.left > 0:
+            self.side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self.side):
+                self.step()
+            torch.cuda.current_stream().wait_stream(self.side)
+        else:
+            if self.left == 0:
+                self.graph.register_generator_state(self.generator)
+                with torch.cuda.graph(self.graph):
+                    self.step()
+            self.graph.replay()
+        self.left -= 1
+
+
 class Training:
     """A training under way: everything that a checkpoint holds."""
 
-    def __init__(self, learner: Learner, generator: Generator, watch: Watch | None):
-        self.learner, self.generator, self.watch = learner, generator, watch
+    def __init__(
+        self, learner: Learner, generator: Generator, draw: Callable[[], Batch], watch: Watch | None = None, record: bool = True
+    ):
+        self.learner, self.generator, self.draw, self.watch = learner, generator, draw, watch
+        self.run = Recorded(self.one_step, generator) if record and generator.device.type == "cuda" else self.one_step
         self.step, self.log = 0, []
         self.total: dict[str, Tensor] = {}  # of each loss, since the last row of the log
         self.began = time.monotonic()  # less what was trained before
@@ -181,23 +243,37 @@ class Training:
             for name, each in getattr(self.learner, part).items():
                 each.load_state_dict(state[part][name])
 
-    def advance(self, batch: Batch) -> None:
-        """One step on a batch."""
+    def one_step(self) -> None:
+        """Draw a batch, update every network, add up the losses: all on the device, without waiting for it."""
+        for name, loss in self.learner.step(self.draw(), self.generator).items():
+            if name in self.total:
+                self.total[name] += loss
+            else:
+                self.total[name] = loss.clone()
+
+    def advance(self) -> None:
         if (rate := self.learner.learning_rate(self.step)) is not None:
             for optimizer in self.learner.optimizers.values():
                 for group in optimizer.param_groups:
-                    group["lr"] = rate
-        losses = self.learner.step(batch, self.generator)
-        self.total = {name: self.total[name] + loss if self.total else loss for name, loss in losses.items()}
+                    if isinstance(group["lr"], Tensor):
+                        group["lr"].fill_(rate)
+                    else:
+                        group["lr"] = rate
+        self.run()
         self.step += 1
+
+    def check(self) -> None:
+        """Raises ValueError where a loss since the last row is not finite."""
+        if bad := [name for name, value in self.total.items() if not math.isfinite(value)]:
+            raise ValueError(f"{', '.join(bad)} not finite at step {self.step}: lower the learning rate")
 
     def add_row(self) -> dict[str, float]:
         """A row of the log, the means since the last one, which are returned. Raises ValueError where one is not finite."""
+        self.check()
         rows = (self.step - 1) % LOG_EVERY + 1
-        means = {name: float(value) / rows for name, value in self.total.items()}  # the only synchronisation of a training
-        self.total = {}
-        if bad := [name for name, value in means.items() if not np.isfinite(value)]:
-            raise ValueError(f"{', '.join(bad)} not finite at step {self.step}: lower the learning rate")
+        means = {name: float(value) / rows for name, value in self.total.items()}
+        for value in self.total.values():
+            value.zero_()
         self.log.append({"step": self.step, "seconds": round(self.seconds, 3), **means})
         return means
 
@@ -224,43 +300,46 @@ def fit(
     checkpoint: Path,
     measure: Measure | None = None,
     watch: Watch | None = None,
+    record: bool = True,
     say: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> list[dict]:
     """Train for `steps` steps of `batch_size` images drawn with replacement; return the log, a row per LOG_EVERY steps.
 
     With `measure` each batch is measured when it is drawn (`draw_batch`). Continues from `checkpoint` where there is one, bit
     for bit on the CPU, and writes it every SAVE_EVERY seconds and on SIGINT or SIGTERM (then raises Interrupted). Raises
-    SystemExit at the end of the first row with a non-finite loss.
+    SystemExit at the end of the first row with a non-finite loss; no checkpoint is written after one. On a GPU steps are played
+    back from a recording, unless `record` is false.
     """
     learner.steps = steps
-    training = Training(learner, generator, watch)
+    training = Training(learner, generator, lambda: draw_batch(data, batch_size, generator, measure), watch, record)
     if checkpoint.exists():
         training.load(checkpoint)
         say(f"continuing at step {training.step} of {steps} ({checkpoint})")
     for network in learner.networks.values():
         network.train()
-    first, began = training.step, time.monotonic()
+    first, began, means = training.step, time.monotonic(), {}
     spoke = saved = began
     with signals_heard() as stop:
         while (step := training.step) < steps:
-            training.advance(draw_batch(data, batch_size, generator, measure))
+            training.advance()
             step += 1
+            now = time.monotonic()
             if watch and (step % watch.every == 0 or step == steps):
                 watch.look(step, learner)
-            if step % LOG_EVERY == 0 or step == steps:
-                try:
+            try:
+                if step % LOG_EVERY == 0 or step == steps:
                     means = training.add_row()
-                except ValueError as error:
-                    sys.exit(f"{error}; the last good checkpoint is {checkpoint}" if checkpoint.exists() else str(error))
-                now = time.monotonic()
-                if now - spoke > SPEAK_EVERY or step == steps:
-                    rate = (step - first) / (now - began)
-                    values = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
-                    say(f"step {step}/{steps}  {rate * batch_size:.0f} images/s  {(steps - step) / rate:.0f} s to go  {values}")
-                    spoke = now
                 if now - saved > SAVE_EVERY:
+                    training.check()
                     training.save(checkpoint)
-                    saved = time.monotonic()
+                    saved = now
+            except ValueError as error:
+                sys.exit(f"{error}; the last good checkpoint is {checkpoint}" if checkpoint.exists() else str(error))
+            if now - spoke > SPEAK_EVERY or step == steps:
+                rate = (step - first) / (now - began)
+                values = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
+                say(f"step {step}/{steps}  {rate * batch_size:.0f} images/s  {(steps - step) / rate:.0f} s to go  {values}")
+                spoke = now
             if stop:
                 training.save(checkpoint)
                 raise Interrupted(f"stopped at step {step} of {steps}; run again to continue ({checkpoint})")
@@ -326,8 +405,9 @@ def fingerprint(kind: type[Learner], made_of: dict) -> str:
 
 
 def on_device(files: dict[str, Path | None], where: torch.device) -> Batch:
-    """The arrays of the files that are given; one that is named twice is held once."""
-    load = functools.cache(lambda path: torch.from_numpy(np.array(store.load_array(path))).to(where))
+    """The arrays of the files that are given; one that is named twice is held once. On the CPU they stay in their files: pages
+    are read when a batch needs them, and processes share them."""
+    load = functools.cache(lambda path: torch.from_numpy(store.load_array(path, mode="c")).to(where))
     return {name: load(path) for name, path in files.items() if path}
 
 
@@ -337,10 +417,8 @@ def paper_protocol(measurement, facts: dict, validation: Path, told: bool, where
     The validation batch is the first of the split, measured once, as the benchmark measures that split.
     """
     clean = store.load_array(validation)[:SELECT_IMAGES]
-    y, theta = (
-        as_float(torch.from_numpy(part).to(where)) for part in measure_once(clean, measurement, facts["seed"], "validation")
-    )
-    batch = {"y": y} | ({"theta": theta} if told else {})
+    y, theta = (torch.from_numpy(part).to(where) for part in measure_once(clean, measurement, facts["seed"], "validation"))
+    batch = {"y": as_float(y)} | ({"theta": as_told(theta, y.shape[1:])} if told else {})
     x = as_float(torch.from_numpy(np.array(clean)).to(where))
     return {"measure": functools.partial(measure_afresh, measurement, told), "watch": Selection(batch, x)}
 

@@ -15,6 +15,7 @@ import pandas as pd
 from scipy.spatial.distance import pdist
 
 import store
+from measurements import masks
 from metrics import metrics
 from metrics.metrics import Metric
 from metrics.score import IDENTITY
@@ -87,10 +88,10 @@ POSTERIOR = {
 
 
 def scores(clean: np.ndarray, samples: np.ndarray, told: np.ndarray) -> pd.DataFrame:
-    """A row per image: uint8 [N, H, W, C], float16 [K, N, H, W, C], θ as it may be told of each image."""
+    """A row per image: uint8 [N, H, W, C], float16 [K, N, H, W, C], θ as its file holds it (measurements/masks.py)."""
     rows = []
     for i, (image, theta) in enumerate(zip(clean, told, strict=True)):
-        free = np.broadcast_to(~theta if theta.dtype == bool else True, image.shape)
+        free = ~masks.seen(theta, image.shape) if masks.is_mask(theta) else np.ones(image.shape, bool)
         arrays = image / 255.0, samples[:, i].astype(np.float64), free
         rows.append({name: metric.of(*arrays) for name, metric in POSTERIOR.items()})
     return pd.DataFrame(rows).rename_axis("image").reset_index()
@@ -101,7 +102,7 @@ def main() -> None:
         prog="python -m metrics.posterior", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--clean", type=Path, required=True, help="the truth, uint8 .npy of [N, H, W, C]")
-    parser.add_argument("--theta", type=Path, required=True, help="θ of each image, .npy")
+    parser.add_argument("--theta", type=Path, required=True, help="θ of each image, .npy (measurements/masks.py)")
     parser.add_argument("--samples", type=Path, required=True, help="what a method wrote; its facts lie in .json beside it")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()

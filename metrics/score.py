@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 import store
+from measurements import masks
 from metrics.metrics import METRICS, PAPER_METRICS
 
 IDENTITY = ["dataset", "measurement", "method", "seed", "protocol"]
@@ -33,16 +34,17 @@ def scores(
 ) -> pd.DataFrame:
     """Every metric of every image: a row per image. uint8 and float16 [N, H, W, C]; family: {"family": …, "options": {…}}.
 
+    `told` is θ as its file holds it (measurements/masks.py).
+
     Under protocol `paper` the mosaic is the one image, and the metrics are PAPER_METRICS.
     """
-    metrics = METRICS
+    metrics, seen = METRICS, (masks.seen(theta, y.shape[1:]) for theta in told)
     if protocol == "paper":
-        metrics = PAPER_METRICS
-        clean, estimates, y, told = map(mosaic, (clean, estimates, y, told))
+        metrics, seen = PAPER_METRICS, masks.seen(told[: MOSAIC**2], y[: MOSAIC**2].shape)
+        clean, estimates, y, seen = map(mosaic, (clean, estimates, y, seen))
     rows = []
-    for x, estimate, seen, theta in zip(clean, estimates, y, told, strict=True):
-        mask = np.broadcast_to(theta if theta.dtype == bool else True, x.shape)
-        images = x / 255.0, estimate.astype(np.float64), seen.astype(np.float64)
+    for x, estimate, measured, mask in zip(clean, estimates, y, seen, strict=True):
+        images = x / 255.0, estimate.astype(np.float64), measured.astype(np.float64)
         rows.append({name: metric.of(*images, mask, family) if metric.of else np.nan for name, metric in metrics.items()})
     return pd.DataFrame(rows).rename_axis("image").reset_index()
 
@@ -51,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m metrics.score", description=__doc__)
     parser.add_argument("--clean", type=Path, required=True, help="the truth, uint8 .npy of [N, H, W, C]")
     parser.add_argument("--y", type=Path, required=True, help="the measurements, float16 .npy")
-    parser.add_argument("--theta", type=Path, required=True, help="θ of each image, .npy")
+    parser.add_argument("--theta", type=Path, required=True, help="θ of each image, .npy (measurements/masks.py)")
     parser.add_argument("--estimates", type=Path, required=True, help="what a method wrote; its facts lie in .json beside it")
     parser.add_argument("--classified", type=Path, help="what metrics.classifier made of the estimates, .csv")
     parser.add_argument("--output", type=Path, required=True)

@@ -296,14 +296,23 @@ def test_a_write_that_makes_nothing_is_an_error_and_keeps_the_old_file(tmp_path)
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("save", ["save_array", "save_json"])
+def append(path: Path, array: np.ndarray) -> None:
+    """Write an array in parts of seven rows."""
+    with store.writing_array(path, len(array), array) as rows:
+        for start in range(0, len(array), 7):
+            rows.append(array[start : start + 7])
+            assert not path.exists()
+    assert rows.digest == store.digest(array)
+
+
+@pytest.mark.parametrize("save", ["save_array", "append", "save_json"])
 def test_full_disk_is_said_in_one_line_that_names_the_file(tmp_path, save):
     """A limit on the size of files stands in for it."""
-    path, content = tmp_path / "large", np.zeros(10**6, np.uint8) if save == "save_array" else {"text": "x" * 10**6}
+    path, content = tmp_path / "large", {"text": "x" * 10**6} if save == "save_json" else np.zeros((1000, 1000), np.uint8)
 
     def write():
         with store.clear_errors():
-            getattr(store, save)(path, content)
+            (append if save == "append" else getattr(store, save))(path, content)
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, hard))
@@ -323,6 +332,28 @@ def test_arrays_come_back_as_they_were(tmp_path, dtype):
     assert found.dtype == dtype and np.array_equal(found, array) and isinstance(found, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         found[0] = 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, bool, np.float32])
+def test_an_array_written_in_parts_has_the_bytes_of_one_saved_whole(tmp_path, dtype):
+    array = np.arange(23 * 12).reshape(23, 3, 4, 1).astype(dtype)
+    append(tmp_path / "parts.npy", array)
+    np.save(tmp_path / "whole.npy", array)
+    assert (tmp_path / "parts.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+
+
+@pytest.mark.parametrize("rows", [np.zeros((4, 3), np.uint8), np.zeros((5, 3)), np.zeros((5, 4), np.uint8)])
+def test_too_few_rows_or_others_than_announced_make_no_file(tmp_path, rows):
+    announced = store.writing_array(tmp_path / "a.npy", 5, np.zeros((1, 3), np.uint8))
+    with pytest.raises(ValueError, match="bytes were written"), announced as file:
+        file.append(rows)
+    assert not list(tmp_path.iterdir())
+
+
+def test_changes_of_a_private_map_stay_in_memory(tmp_path):
+    store.save_array(tmp_path / "a.npy", np.zeros(5))
+    store.load_array(tmp_path / "a.npy", mode="c")[:] = 1
+    assert not np.load(tmp_path / "a.npy").any()
 
 
 @pytest.mark.parametrize("left", [0, 3, 8, 60, 128, 200, -1])

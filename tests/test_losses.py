@@ -5,6 +5,7 @@ import importlib
 import math
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -265,31 +266,88 @@ def test_to_image_is_the_transposed_convolution_of_torch(outputs, shape):
         torch.testing.assert_close(a, b)
 
 
-# Kernels of 9 weights and a bias per convolution, two numbers per batch-normalised channel, as the paper's table has them.
-CONVOLUTIONS = (9 * 1 * 16 + 16) + (9 * 16 * 32 + 32) + (9 * 32 * 64 + 64)  # 28 → 14 → 7 → 4 pixels a side
+CELEBA = (64, 64, 3)
+
+
+def convolutions(*channels: int) -> int:
+    """Parameters of 3×3 convolutions from width to width: kernels of 9 weights, and a bias per output."""
+    return sum(9 * i * o + o for i, o in pairwise(channels))
+
+
+def linear(i: int, o: int) -> int:
+    return (i + 1) * o
+
+
+# As the paper's table has them; batch norm has two numbers per channel.
 PARAMETERS = {
-    "Encoder": CONVOLUTIONS + 2 * (16 + 32 + 64) + 2 * (4 * 4 * 64 * 20 + 20),
-    "Decoder": (20 + 1) * 7 * 7 * 32 + 2 * 32 + (9 * 32 * 16 + 16) + 2 * 16 + (9 * 16 * 1 + 1),
-    "Discriminator": CONVOLUTIONS + 2 * (32 + 64) + (4 * 4 * 64 + 1),
+    ("Encoder", SHAPE): convolutions(1, 16, 32, 64) + 2 * (16 + 32 + 64) + 2 * linear(4 * 4 * 64, 20),  # 28 → 14 → 7 → 4
+    ("Decoder", SHAPE): linear(20, 7 * 7 * 32) + 2 * 32 + convolutions(32, 16) + 2 * 16 + convolutions(16, 1),
+    ("Discriminator", SHAPE): convolutions(1, 16, 32, 64) + 2 * (32 + 64) + linear(4 * 4 * 64, 1),
+    ("Encoder", CELEBA): convolutions(3, 64, 128, 256)
+    + linear(8 * 8 * 256, 1024)
+    + 2 * (64 + 128 + 256 + 1024)
+    + 2 * linear(1024, 128),
+    ("Decoder", CELEBA): linear(128, 8 * 8 * 256)
+    + convolutions(256, 256, 128, 32)
+    + 2 * (256 + 256 + 128 + 32)
+    + convolutions(32, 3),
+    ("Discriminator", CELEBA): (
+        convolutions(3, 32, 128, 256, 256) + 2 * (128 + 256 + 256) + linear(4 * 4 * 256, 256) + 2 * 256 + linear(256, 1)
+    ),
 }
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_parameters_by_hand(name):
-    assert sum(weight.numel() for weight in NETWORKS[name](SHAPE).parameters()) == PARAMETERS[name]
+@pytest.mark.parametrize(("name", "shape"), PARAMETERS)
+def test_parameters_by_hand(name, shape):
+    assert sum(weight.numel() for weight in NETWORKS[name](shape).parameters()) == PARAMETERS[name, shape]
 
 
-def test_shapes_and_range_of_the_networks():
-    enc, dec, dis = (initialise(NETWORKS[name](SHAPE), seeded()) for name in PARAMETERS)
-    y = rand(5, *SHAPE)
-    q, verdict, image = enc(y), dis(y), dec(1e3 * torch.randn(5, 20, generator=seeded()))
-    assert q.mean.shape == q.log_variance.shape == (5, 20)
+@pytest.mark.parametrize(("shape", "latent", "features"), [(SHAPE, 20, (64, 4, 4)), (CELEBA, 128, (256, 4, 4))])
+def test_shapes_and_range_of_the_networks(shape, latent, features):
+    enc, dec, dis = (initialise(NETWORKS[name](shape), seeded()) for name in ("Encoder", "Decoder", "Discriminator"))
+    y = rand(5, *shape)
+    q, verdict, image = enc(y), dis(y), dec(1e4 * torch.randn(5, latent, generator=seeded()))
+    assert q.mean.shape == q.log_variance.shape == (5, latent)
     assert verdict.logit.shape == (5,)
-    assert verdict.features.shape == (5, 64, 4, 4)
+    assert verdict.features.shape == (5, *features)
     assert verdict.features.min() < 0  # before the ReLU
-    assert image.shape == (5, *SHAPE)
-    assert image.min() >= 0
-    assert image.max() <= 1
+    assert image.shape == (5, *shape)
+    assert 0 <= image.min() < 0.5 < image.max() <= 1
+
+
+@pytest.mark.parametrize(("shape", "nothing"), [(SHAPE, 0.0), (CELEBA, 0.5)])
+def test_lost_values_are_zero_inside_the_networks(shape, nothing):
+    """Black on MNIST, mid-grey on CelebA, which the paper holds in [-1, 1]; white is 1 on both."""
+    for name in ("Encoder", "Discriminator"):
+        network = NETWORKS[name](shape)
+        assert not network.inside(torch.full((2, *shape), nothing)).any()
+        assert (network.inside(torch.ones(2, *shape)) == 1).all()
+    assert (NETWORKS["Decoder"](shape).outside(torch.zeros(2, *shape[::-1])) == 0.5).all()
+
+
+def test_pixel_term_is_on_the_scale_of_the_paper():
+    """½ mean (2y - 2x^g)² on CelebA: four times what it is on [0, 1], as it stands on MNIST."""
+    for shape, factor in ((SHAPE, 1), (CELEBA, 4)):
+        learner = AmbientVAEGAN(shape, AddNoise(0.1), seeded())
+        y = rand(4, *shape)
+        _, terms = learner.losses({"y": y}, seeded(1))
+        q = learner.enc(y)
+        x_g = learner.dec(q.sample(seeded(1)))
+        assert terms["L_pixel"].item() == pytest.approx(factor * 0.5 * ((y - x_g) ** 2).mean().item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_precision_is_a_matter_of_training(name, monkeypatch):
+    """bfloat16 in training where the device has it, float32 at test, float32 in and out of both."""
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: True)
+    network, seen = NETWORKS[name](SHAPE), []
+    layer = next(module for module in network.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d))
+    layer.register_forward_hook(lambda _, __, output: seen.append(output.dtype))
+    given = {"Decoder": (torch.zeros(2, 20),), "SkipDecoder": (torch.zeros(2, 20), rand(2, *SHAPE))}.get(name, (rand(2, *SHAPE),))
+    for training in (True, False):
+        made = network.train(training)(*given)
+        assert all(part.dtype == torch.float32 for part in (made if isinstance(made, tuple) else (made,)))
+    assert seen == [torch.bfloat16, torch.float32]
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -1,7 +1,9 @@
 """The forward models against their laws: every family found, with option values taken from the configuration's schema."""
 
 import dataclasses
+import doctest
 import json
+import math
 import os
 import re
 import subprocess
@@ -14,7 +16,8 @@ import torch
 import yaml
 from scipy import stats
 
-from measurements import measure
+import store
+from measurements import masks, measure
 from measurements.families import FAMILIES, AddNoise, DropIndependent, DropPatch, from_facts
 
 ROOT = Path(__file__).parents[1]
@@ -129,18 +132,22 @@ def test_measured_values_are_the_family_applied_to_clean_in_unit_range(family, o
     y, told = measure.measure(clean, measurement, 3, "test")
     theta = measure.draw(measurement, SHAPE, 3, "test", range(5))
     expected = measurement.apply(torch.from_numpy(clean).double() / 255, theta).numpy()
-    assert y.dtype == np.float16 and told.dtype in (bool, np.float32)
+    assert y.dtype == np.float16
     np.testing.assert_allclose(y, expected, rtol=2**-11, atol=1e-6)  # float16 rounds to 11 bits
-    np.testing.assert_array_equal(told, measurement.told(theta).numpy())
+    if theta.dtype == torch.bool:
+        assert told.dtype == np.uint8
+        np.testing.assert_array_equal(masks.unpack(told, SHAPE), theta.numpy())
+    else:
+        assert told.dtype == np.float32
+        np.testing.assert_array_equal(told, measurement.told(theta).numpy())
 
 
 @every_case
-def test_theta_of_an_image_depends_on_seed_split_and_index_alone(family, options, monkeypatch):
+def test_theta_of_an_image_depends_on_seed_split_and_index_alone(family, options):
     measurement, clean = family(**options), some_clean(11)
     y, told = measure.measure(clean, measurement, 0, "train")
-    monkeypatch.setattr(measure, "CHUNK", 3)
-    chunked, chunked_told = measure.measure(clean, measurement, 0, "train")
-    assert y.tobytes() == chunked.tobytes() and told.tobytes() == chunked_told.tobytes()
+    later, later_told = measure.measure(clean[3:], measurement, 0, "train", first=3)
+    assert y[3:].tobytes() == later.tobytes() and told[3:].tobytes() == later_told.tobytes()
     fewer, fewer_told = measure.measure(clean[:4], measurement, 0, "train")
     assert y[:4].tobytes() == fewer.tobytes() and told[:4].tobytes() == fewer_told.tobytes()
     forwards = measure.draw(measurement, SHAPE, 0, "train", range(11))
@@ -153,7 +160,7 @@ def test_theta_does_not_depend_on_the_image(family, options):
     measurement = family(**options)
     black, white = (measure.measure(np.full((6, *SHAPE), v, np.uint8), measurement, 0, "train") for v in (0, 255))
     assert np.array_equal(black[1], white[1])
-    if black[1].dtype != bool:
+    if not masks.is_mask(black[1]):
         np.testing.assert_allclose(white[0] - 1.0, black[0], atol=2e-3)  # the noise that was added
 
 
@@ -174,6 +181,41 @@ def test_theta_differs_between_images_seeds_and_splits(family, options):
             assert (thetas != thetas.roll(n, 0)).any(1)[start : start + n].sum() > n - 3
     else:
         assert len(thetas.unique(dim=0)) == len(thetas)
+
+
+# Masks in their files
+
+
+def test_the_examples_of_the_masks_hold():
+    assert doctest.testmod(masks, extraglobs={"np": np}) == (0, 6)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (9, 6, 2), (3, 3, 3)])
+@pytest.mark.parametrize("whole_pixels", [False, True])
+def test_a_mask_takes_a_bit_per_value_and_comes_back(shape, whole_pixels):
+    seen = np.random.default_rng(0).random((5, *shape[:2], 1 if whole_pixels else shape[2])) < 0.5
+    bits = masks.pack(seen)
+    assert bits.dtype == np.uint8 and bits.shape == (5, math.ceil(seen[0].size / 8))
+    back = masks.unpack(bits, shape)
+    assert back.dtype == bool and back.shape == seen.shape and np.array_equal(back, seen)
+    assert np.array_equal(masks.unpack(bits[2], shape), seen[2])
+    assert np.array_equal(masks.seen(bits, (5, *shape)), np.broadcast_to(seen, (5, *shape)))
+
+
+@pytest.mark.parametrize(
+    "theta",
+    [np.zeros((2, 8), np.uint8), np.zeros((2, 9, 6, 2), bool)],
+    ids=["bits of other images", "a byte per value"],
+)
+def test_a_theta_that_is_not_of_the_images_is_refused_in_one_line(theta):
+    """As it would be read wrongly: neither as a mask of these images nor as a noise level."""
+    with pytest.raises(SystemExit, match="^θ: .*; measure the images again$"):
+        masks.seen(theta, (2, *SHAPE))
+
+
+def test_an_image_of_eight_values_cannot_tell_pixels_from_values():
+    with pytest.raises(SystemExit, match="^θ: "):
+        masks.channels(1, (2, 2, 2))
 
 
 # The laws
@@ -342,20 +384,37 @@ def check_files(folder: Path, family: str, options: dict, name: str) -> None:
     y, told = np.load(folder / "test.y.npy"), np.load(folder / "test.theta.npy")
     expected = measure.measure(some_clean(7), measurement, 5, "test")
     assert y.dtype == np.float16 and y.shape == (7, *SHAPE) and y.tobytes() == expected[0].tobytes()
-    assert told.dtype == (np.float32 if family == "add_noise" else bool) and told.tobytes() == expected[1].tobytes()
+    assert told.dtype == (np.float32 if family == "add_noise" else np.uint8) and told.tobytes() == expected[1].tobytes()
     facts = json.loads((folder / "test.json").read_text())
     assert from_facts(facts) == measurement
     described = {"dataset": "made", "measurement": name, "family": family, "split": "test", "seed": 5, "images": 7}
-    assert facts.items() >= described.items() and re.fullmatch("[0-9a-f]{12}", facts["digest"])
+    assert facts.items() >= described.items() and facts["digest"] == store.digest(y)
     assert {path.name for path in folder.iterdir()} == {"test.y.npy", "test.theta.npy", "test.json"}
 
 
 @every_case
-def test_command_writes_y_theta_and_facts(family, options, tmp_path, monkeypatch):
+@pytest.mark.parametrize("chunk", [3, 1000])
+def test_command_writes_y_theta_and_facts(family, options, chunk, tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "CHUNK", chunk)
     name = next(name for name, known in FAMILIES.items() if known is family)
     monkeypatch.setattr(sys, "argv", ["measure", *arguments(name, options, tmp_path)])
     measure.main()
     check_files(tmp_path / "out", name, options, name)
+
+
+def test_a_measurement_that_fails_midway_leaves_nothing(tmp_path, monkeypatch):
+    def draw(measurement, shape, seed, split, images):
+        if 5 in images:
+            raise MemoryError
+        return drawn(measurement, shape, seed, split, images)
+
+    drawn = measure.draw
+    monkeypatch.setattr(measure, "draw", draw)
+    monkeypatch.setattr(measure, "CHUNK", 2)
+    monkeypatch.setattr(sys, "argv", ["measure", *arguments("drop_patch", {"size": 3}, tmp_path)])
+    with pytest.raises(MemoryError):
+        measure.main()
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("protocol", ["sound", "paper"])

@@ -27,7 +27,7 @@ from skimage.restoration import denoise_tv_chambolle
 
 import store
 from datasets import mnist5k
-from measurements import measure
+from measurements import masks, measure
 from measurements.families import FAMILIES, AddNoise
 from methods import contract
 
@@ -530,7 +530,7 @@ def noisy(shape, sigma=0.2, seed=0):
 def lossy(y, lost=0.5, seed=0):
     seen = np.random.default_rng(seed).random(y.shape) >= lost
     facts = {"family": "drop_independent", "options": {"p": lost, "fill": 0.0}}
-    return contract.Measured(np.where(seen, y, 0).astype(np.float32), facts, seen)
+    return contract.Measured(np.where(seen, y, 0).astype(np.float32), facts, masks.pack(seen))
 
 
 def variation(x):
@@ -601,7 +601,7 @@ def test_normalized_convolution_by_hand():
     """Between one 0 and one 1 at equal distance lies ½; nearer to one of them G(1) and G(2) weigh them."""
     y = np.array([0, 0, 0, 1], np.float32).reshape(1, 1, 4, 1)
     seen = np.array([True, False, False, True]).reshape(y.shape)
-    measured = contract.Measured(y, {"family": "drop_independent", "options": {"p": 0.5}}, seen)
+    measured = contract.Measured(y, {"family": "drop_independent", "options": {"p": 0.5}}, masks.pack(seen))
     (estimate,) = restore_of("normalized_convolution")(measured, width=1.0)
     near, far = np.exp(-1 / 2), np.exp(-4 / 2)
     np.testing.assert_allclose(estimate.ravel(), [0, far / (near + far), near / (near + far), 1], atol=1e-5)
@@ -611,11 +611,11 @@ def test_mean_image_by_hand(tmp_path):
     """Where two of three training images were seen their mean, where none was the mean of everything seen."""
     y = np.array([[0.2, 0.0], [0.6, 0.0], [0.0, 0.0]], np.float16).reshape(3, 1, 2, 1)
     store.save_array(tmp_path / "y.npy", y)
-    store.save_array(tmp_path / "theta.npy", np.array([[1, 0], [1, 0], [0, 0]], bool).reshape(y.shape))
+    store.save_array(tmp_path / "theta.npy", masks.pack(np.array([[1, 0], [1, 0], [0, 0]], bool).reshape(y.shape)))
     measured = contract.Measured(
         np.array([[0.9, 0], [0, 0]], np.float32).reshape(2, 1, 2, 1),
         {"family": "drop_independent", "options": {"p": 0.5}},
-        np.array([[1, 0], [0, 0]], bool).reshape(2, 1, 2, 1),
+        masks.pack(np.array([[1, 0], [0, 0]], bool).reshape(2, 1, 2, 1)),
     )
     (estimate,) = restore_of("mean_image")(measured, train_y=tmp_path / "y.npy", train_theta=tmp_path / "theta.npy")
     np.testing.assert_allclose(estimate.reshape(2, 2), [[0.9, 0.4], [0.4, 0.4]], atol=1e-3)

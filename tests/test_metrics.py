@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import store
+from measurements import masks
 from metrics import classifier, posterior, score
 from metrics.metrics import METRICS, PAPER_METRICS, PSNR_CEILING
 from reports.files import SCORE_KEYS, TIMING
@@ -167,7 +168,7 @@ def test_consistency_without_any_noise_does_not_apply():
 def made(
     tmp_path: Path, family: dict, *, steps: int = 0, seed: int | None = 3, protocol: str = "sound", n: int = 5, batch: int = 3
 ) -> tuple[list[str], dict]:
-    """Files of n images, and of a timing batch of the first if steps; the arguments of the command and the arrays."""
+    """Files of n images, and of a timing batch of the first if steps; the command's arguments and the arrays, masks as bool."""
     rng = np.random.default_rng(1)
     clean = rng.integers(0, 256, (n, 9, 8, 3), np.uint8)
     told = rng.random((n, 9, 8, 1)) < 0.7 if family is PATCH else np.full((n, 1, 1, 1), 0.2, np.float32)
@@ -175,7 +176,8 @@ def made(
     estimates = rng.random((steps, batch, 9, 8, 3) if steps else clean.shape)
     arrays = {"clean": clean, "y": y.astype(np.float16), "theta": told, "estimates": estimates.astype(np.float16)}
     for name, array in arrays.items():
-        np.save(tmp_path / f"{name if name in ('clean', 'estimates') else f'test.{name}'}.npy", array)
+        stored = masks.pack(array) if array.dtype == bool else array
+        np.save(tmp_path / f"{name if name in ('clean', 'estimates') else f'test.{name}'}.npy", stored)
     of = {"dataset": "made", "measurement": "some", "split": "test", "seed": 0, "protocol": protocol}
     store.save_json(tmp_path / "test.json", of | family)
     facts = {"method": "dice", "dataset": "made", "measurement": "some", "seed": seed, "options": {}, "threads": 2}
@@ -203,7 +205,7 @@ def test_scores_of_a_set_are_those_of_its_images(rng):
     clean, estimates = rng.integers(0, 256, (4, 8, 8, 3), np.uint8), rng.random((4, 8, 8, 3)).astype(np.float16)
     told = rng.random((4, 8, 8, 1)) < 0.5
     y = np.where(told, clean / 255, 0).astype(np.float16)
-    table = score.scores(clean, estimates, y, told, PATCH)
+    table = score.scores(clean, estimates, y, masks.pack(told), PATCH)
     assert list(table) == ["image", *METRICS] and list(table["image"]) == [0, 1, 2, 3]
     for i, row in table.iterrows():
         error = (clean[i] / 255 - estimates[i].astype(float)) ** 2
@@ -455,7 +457,8 @@ def test_a_sample_has_twice_the_error_of_the_mean_of_an_exact_posterior(rng):
     assert table["psnr_mean"] - table["psnr_sample"] == pytest.approx(10 * np.log10(2 / (1 + 1 / 32)), abs=0.05)
 
 
-def run_posterior(tmp_path, monkeypatch, samples, told=None) -> None:
+def run_posterior(tmp_path, monkeypatch, samples) -> dict:
+    """The arrays of the files beside the samples, masks as bool."""
     args, arrays = made(tmp_path, PATCH)
     np.save(tmp_path / "samples.npy", samples)
     store.save_json(tmp_path / "samples.json", store.load_json(tmp_path / "estimates.json"))
@@ -463,15 +466,16 @@ def run_posterior(tmp_path, monkeypatch, samples, told=None) -> None:
     given = [part if part.startswith("--") else str(tmp_path / f"{part}.npy") for part in flags]
     monkeypatch.setattr(sys, "argv", ["posterior", *given, "--output", str(tmp_path / "posterior.csv")])
     posterior.main()
+    return arrays
 
 
 def test_posterior_command_has_a_row_per_sampled_image(tmp_path, monkeypatch, rng):
     samples = rng.random((6, 3, 9, 8, 3)).astype(np.float16)  # of the first three of five images
-    run_posterior(tmp_path, monkeypatch, samples)
+    arrays = run_posterior(tmp_path, monkeypatch, samples)
     table = pd.read_csv(tmp_path / "posterior.csv")
     assert list(table) == [*score.IDENTITY, "image", *posterior.POSTERIOR, "samples"] and list(table["image"]) == [0, 1, 2]
     assert (table[["dataset", "measurement", "method", "seed", "samples"]] == ["made", "some", "dice", 3, 6]).all(axis=None)
-    clean, theta = (np.load(tmp_path / name) for name in ("clean.npy", "test.theta.npy"))
+    clean, theta = arrays["clean"], arrays["theta"]
     lost = np.broadcast_to(~theta, clean.shape)[1]
     by_hand = of("crps", clean[1] / 255, samples[:, 1], lost)
     assert table["crps"][1] == pytest.approx(by_hand, rel=1e-5)

@@ -20,10 +20,10 @@ import torch
 from torch import Generator, nn
 
 import store
-from measurements import measure
+from measurements import masks, measure
 from measurements.families import AddNoise, DropIndependent, DropPatch
 from methods import contract, networks, training
-from methods.training import Interrupted, Learner, Selection, Watch, as_float, fit, measure_afresh, rmsprop
+from methods.training import Interrupted, Learner, Selection, Watch, as_float, draw_batch, fit, measure_afresh, rmsprop
 
 ROOT = Path(training.__file__).parent.parent
 METHODS = sorted(path.parent.name for path in (ROOT / "methods").glob("*/train.py"))
@@ -268,7 +268,7 @@ def interrupt_at(learner, at, number):
 def test_stopping_and_continuing_is_bit_for_bit(method, number, often, tmp_path):
     """Stopped after step 7 of 13, in the middle of a row, and continued by a learner that started from other weights."""
     data = {name: torch.rand(12, *SHAPE, generator=seeded(1)) for name in ("y", "x")}
-    data["theta"] = data["y"] > 0.5
+    data["theta"] = torch.from_numpy(masks.pack((data["y"] > 0.5).numpy()))
     budget = {"steps": 13, "batch_size": 3, "say": lambda line: None}
     straight, generator = learner_of(method)
     log = fit(straight, data, generator, checkpoint=tmp_path / "straight.pt", **budget)
@@ -367,6 +367,39 @@ def test_batches_are_floats_in_the_range_of_the_files_and_masks_stay_masks():
     y = as_float(torch.tensor([-0.25, 1.5], dtype=torch.float16))
     assert (y.dtype, y.tolist()) == (torch.float32, [-0.25, 1.5])
     assert as_float(torch.tensor([True, False])).dtype == torch.bool
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 3), (4, 4, 1), (9, 6, 2)])  # the first and the last leave bits unused
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_a_batch_has_the_masks_of_its_images(shape, per_channel):
+    """Packed masks are uint8 as clean images are, and no image: they come out as bool, beside the y and x they belong to."""
+    n = 20
+    clean = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, *shape)  # an image tells its index
+    seen = torch.rand(n, *shape[:2], shape[2] if per_channel else 1, generator=seeded(1)) < 0.5
+    data = {"y": clean.half(), "theta": torch.from_numpy(masks.pack(seen.numpy())), "x": clean}
+    batch = draw_batch(data, 50, seeded())
+    drawn = batch["y"][:, 0, 0, 0].long()
+    assert len(drawn.unique()) > 10
+    assert batch["theta"].dtype == torch.bool and torch.equal(batch["theta"], seen[drawn])
+    torch.testing.assert_close(batch["x"], clean[drawn] / 255)
+
+
+def test_a_batch_has_the_noise_levels_of_its_images():
+    data = {"y": torch.zeros(6, 4, 4, 1), "theta": torch.full((6, 1, 1, 1), 0.2)}
+    assert torch.equal(draw_batch(data, 3, seeded())["theta"], torch.full((3, 1, 1, 1), 0.2))
+
+
+@pytest.mark.filterwarnings("error")
+def test_on_the_cpu_data_stay_in_their_files_and_are_not_changed(tmp_path):
+    path, array = tmp_path / "y.npy", np.random.default_rng(0).random((50, *SHAPE)).astype(np.float16)
+    store.save_array(path, array)
+    data = training.on_device({"y": path, "theta": None, "x": path}, torch.device("cpu"))
+    assert set(data) == {"y", "x"} and data["y"] is data["x"]
+    assert data["y"].numpy().tobytes() == array.tobytes()
+    maps = Path("/proc/self/maps")
+    assert not maps.exists() or str(path) in maps.read_text()
+    data["y"] += 1
+    assert np.load(path).tobytes() == array.tobytes()
 
 
 # --- the paper's protocol ------------------------------------------------------------------------------------------------------

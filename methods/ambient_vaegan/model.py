@@ -3,7 +3,7 @@
     q(z|y) = N(μ(y), diag σ²(y)) = Enc(y),    x^g = Dec(z), z ~ q(z|y),    x_p = Dec(z_p), z_p ~ N(0, I)
 
     L_prior = KL(q(z|y) || N(0, I))                          mean over batch and latent dimensions
-    L_pixel = E[-log N(y; x^g, I)]                           mean over pixels
+    L_pixel = E[-log N(y; x^g, I)]                           mean over pixels, on the networks' scale ([-1, 1] for CelebA)
     L_feat  = E[-log N(Dis_l(y); Dis_l(f_θ'(x^g)), I)]       Dis_l: last convolution, before its batch norm
     L_GAN   = log Dis(y) + log(1 - Dis(f_θ'(x^g))) + log(1 - Dis(f_θ''(x_p)))
 
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from methods.networks import Decoder, Discriminator, Encoder, Gaussian, initialise
+from methods.networks import Decoder, Discriminator, Encoder, Gaussian, architecture, initialise
 from methods.training import Batch, Learner, rmsprop, update
 
 
@@ -68,7 +68,7 @@ class AmbientVAEGAN(Learner):
         real_target: float = 0.75,
         fake_target: float = 0.375,
     ):
-        self.shape, self.measurement = shape, measurement
+        self.shape, self.measurement, self.width = shape, measurement, architecture(shape).width
         self.alpha, self.beta, self.gamma, self.pixel_term = alpha, beta, gamma, pixel_term
         self.real_target, self.fake_target = real_target, fake_target
         self.enc, self.dec, self.dis = (initialise(kind(shape), generator) for kind in (Encoder, Decoder, Discriminator))
@@ -101,7 +101,7 @@ class AmbientVAEGAN(Learner):
         dis_y, dis_g, dis_p = self.dis(y), self.dis(y_g), self.dis(y_p)
 
         prior = L_prior(q)
-        pixel = nll(y, x_g if self.pixel_term == "direct" else y_g)
+        pixel = self.width**2 * nll(y, x_g if self.pixel_term == "direct" else y_g)
         feat = nll(dis_y.features, dis_g.features)
         likeness = self.alpha * pixel + self.beta * feat
         fool = cross_entropy(dis_g.logit, self.fake_target) + cross_entropy(dis_p.logit, self.fake_target)

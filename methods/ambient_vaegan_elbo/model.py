@@ -24,9 +24,8 @@ from torch import Generator, Tensor
 
 from measurements.families import DropIndependent, Dropping
 from methods.ambient_vaegan.model import cross_entropy
-from methods.device import autocast
 from methods.networks import Decoder, Discriminator, Encoder, Gaussian, initialise
-from methods.training import Batch, Learner, update
+from methods.training import Batch, Learner, adam, update
 
 REAL_TARGET, FAKE_TARGET = 0.75, 0.375  # labels of real measurements for Dis and of fakes for Dec, as released
 
@@ -82,11 +81,11 @@ class EvidenceBound(Learner):
         self.enc, self.dec = self.encoder_and_decoder(generator, latent)
         self.networks = {"encoder": self.enc, "decoder": self.dec}
         weights = [*self.enc.parameters(), *self.dec.parameters()]
-        self.optimizers = {"bound": torch.optim.Adam(weights, lr=learning_rate)}
+        self.optimizers = {"bound": adam(weights, learning_rate)}
         if adversary:
             self.dis = initialise(Discriminator(shape), generator)
             self.networks["discriminator"] = self.dis
-            self.optimizers["discriminator"] = torch.optim.Adam(self.dis.parameters(), lr=learning_rate, betas=(0.5, 0.999))
+            self.optimizers["discriminator"] = adam(list(self.dis.parameters()), learning_rate, betas=(0.5, 0.999))
 
     def encoder_and_decoder(self, generator: Generator, latent: int):
         encoder = initialise(Encoder(self.shape, planes=self.planes, latent=latent), generator)
@@ -138,7 +137,7 @@ class EvidenceBound(Learner):
         """σ of the likelihood: the noise's own, or else the likeliest, which is the batch's root mean squared error
         (σ-VAE, Rybkin, Daniilidis and Levine, ICML 2021)."""
         if known := self.noise():
-            return predicted.new_tensor(known)
+            return torch.full_like(predicted[0, 0, 0, 0, 0], known)
         error = torch.where(task.counts, task.target - predicted, 0).square().sum() / (self.samples * task.counts.sum())
         return error.sqrt().detach().clamp_min(1e-3)
 
@@ -146,7 +145,7 @@ class EvidenceBound(Learner):
 
     def infer(self, task: Task) -> tuple[Gaussian, Gaussian | None]:
         """q(z|y, m), and the prior if it is not N(0, I)."""
-        return self.enc(task.y, task.seen).float(), None
+        return self.enc(task.y, task.seen), None
 
     def decode(self, z: Tensor, task: Task) -> Tensor:
         """x^g [K·B, H, W, C] from z [K·B, D]."""
@@ -154,11 +153,10 @@ class EvidenceBound(Learner):
 
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         task = self.task(batch, generator)
-        with autocast(task.y.device):
-            q, p = self.infer(task)
-            noise = torch.randn((self.samples, *q.mean.shape), generator=generator, device=task.y.device)
-            z = q.at(noise)  # [K, B, D]
-            x_g = self.decode(z.flatten(0, 1), task).float()
+        q, p = self.infer(task)
+        noise = torch.randn((self.samples, *q.mean.shape), generator=generator, device=task.y.device)
+        z = q.at(noise)  # [K, B, D]
+        x_g = self.decode(z.flatten(0, 1), task)
         predicted = self.as_target(x_g, generator).unflatten(0, (self.samples, -1))
         sigma = self.sigma(task, predicted)
         likelihood = log_normal(task.target, predicted, sigma, task.counts)  # [K, B]
@@ -181,14 +179,13 @@ class EvidenceBound(Learner):
     def adversarial(self, task: Task, x_g: Tensor, generator: Generator) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """What the adversary asks of Enc and Dec, the loss of Dis, and the terms of the first."""
         x = self.kept(x_g, task)
-        with autocast(x.device):
-            fakes = [self.measure(fake, generator) for fake in (x, self.from_prior(task, generator)) if fake is not None]
-            real = self.dis(task.real)
-            judged = [self.dis(fake) for fake in fakes]
-            known = self.dis(torch.where(task.counts, x, task.real)) if task.seen is not None else judged[0]
-        feat = F.mse_loss(known.features.float(), real.features.float())
-        fool = sum(cross_entropy(fake.logit.float(), FAKE_TARGET) for fake in judged)
-        tell = cross_entropy(real.logit.float(), REAL_TARGET) + sum(cross_entropy(fake.logit.float(), 0) for fake in judged)
+        fakes = [self.measure(fake, generator) for fake in (x, self.from_prior(task, generator)) if fake is not None]
+        real = self.dis(task.real)
+        judged = [self.dis(fake) for fake in fakes]
+        known = self.dis(torch.where(task.counts, x, task.real)) if task.seen is not None else judged[0]
+        feat = F.mse_loss(known.features, real.features)
+        fool = sum(cross_entropy(fake.logit, FAKE_TARGET) for fake in judged)
+        tell = cross_entropy(real.logit, REAL_TARGET) + sum(cross_entropy(fake.logit, 0) for fake in judged)
         return fool + feat, tell, {"L_feat": feat, "fool": fool}
 
     def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor:
@@ -209,7 +206,7 @@ class EvidenceBound(Learner):
     def from_prior(self, task: Task, generator: Generator) -> Tensor:
         """x_p = Dec(z_p), z_p ~ N(0, I)."""
         shape = (len(task.y), self.dec.made_with["latent"])
-        return self.dec(torch.randn(shape, generator=generator, device=task.y.device)).float()
+        return self.dec(torch.randn(shape, generator=generator, device=task.y.device))
 
 
 class Supervised:

@@ -66,7 +66,7 @@ class SkipVAEGAN(EvidenceBound):
         if task.seen is not None:
             everything = task.seen | task.counts
             y = torch.where(everything, y, self.measurement.fill)
-        q, p = self.enc(y, everything).float(), self.enc(task.y, task.seen).float()
+        q, p = self.enc(y, everything), self.enc(task.y, task.seen)
         own = (torch.arange(len(task.y), device=task.y.device) >= self.prior * len(task.y))[:, None]  # of these z is of q
         return Gaussian(torch.where(own, q.mean, p.mean), torch.where(own, q.log_variance, p.log_variance)), p
 

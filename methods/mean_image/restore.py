@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import store
+from measurements import masks
 from methods.contract import Measured, main
 
 
@@ -17,7 +18,7 @@ def mean_image(train_y: Path, train_theta: Path) -> np.ndarray:
     total, seen = np.zeros(y.shape[1:]), np.zeros(y.shape[1:])
     for start in range(0, len(y), 1000):
         part = y[start : start + 1000].astype(np.float64)
-        mask = np.broadcast_to(told[start : start + 1000] if told.dtype == bool else True, part.shape)
+        mask = masks.seen(told[start : start + 1000], part.shape)
         total += (mask * part).sum(0)
         seen += mask.sum(0)
     return np.where(seen > 0, total / np.maximum(seen, 1), total.sum() / seen.sum())
