@@ -13,7 +13,6 @@ Validation and test are measured here, in the draws of the workflow. The draws o
 """
 
 import argparse
-import importlib
 import sys
 from pathlib import Path
 
@@ -23,6 +22,7 @@ import torch
 from torch import Generator, Tensor
 
 import store
+from benchmarks.restoration import learner_of
 from measurements.families import from_facts
 from measurements.measure import measure
 from methods import contract, device, training
@@ -31,13 +31,6 @@ from metrics.metrics import PSNR_CEILING
 
 TAU = 0.5
 BATCH = 500  # images restored at a time
-
-
-def learner_of(method: str) -> type[Learner]:
-    """The learner that a method's train.py names: the most derived, where it names those that it comes from, too."""
-    named = vars(importlib.import_module(f"methods.{method}.train")).values()
-    kinds = [kind for kind in named if isinstance(kind, type) and issubclass(kind, Learner)]
-    return max(kinds, key=lambda kind: len(kind.__mro__))
 
 
 def hidden(measurement, batch: Batch, sigma: float | None, generator: Generator) -> tuple[Batch, Tensor, Tensor]:

@@ -5,9 +5,9 @@ bfloat16, and a copy of an array too large for any cache, which counts what is r
 are counted, not estimated: those of products and convolutions (a multiplication and an addition are two), and the bytes
 that go into and come out of every operation, as if no cache kept anything between two of them.
 
-`floor` is the time that a step would take if all its products ran at the float32 rate; `traffic floor` the time to
-move its bytes at the copy's bandwidth, which caches and fused operations undercut. What lies far above both is overhead and
-small or slow kernels.
+`floor` is the time that a step would take if all its products ran at the rate of the precision that networks train in
+(bfloat16 where the device computes in it, else float32); `traffic floor` the time to move its bytes at the bandwidth of the
+copy, which caches and fused operations undercut. What lies far above both is overhead and small or slow kernels.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,9 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.side_by_side import Bench, interleaved, medians, parser
+from methods.device import autocast
 
-SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices
+SIDE = {"cpu": 512, "cuda": 8192}  # of the matrices
 COPIED = {"cpu": 2**28, "cuda": 2**32}  # bytes
 
 
@@ -60,6 +61,11 @@ class Rates(NamedTuple):
     bfloat16: float  # operations
     copied: float  # bytes, read and written
 
+    def training(self, device: torch.device) -> float:
+        """The rate in the precision in which networks train on the device."""
+        with autocast(device):
+            return self.bfloat16 if torch.is_autocast_enabled(device.type) else self.float32
+
 
 def rates(device: torch.device, repetitions: int) -> Rates:
     side, size = SIDE[device.type], COPIED[device.type]
@@ -81,11 +87,10 @@ def main() -> None:
     bench = Bench(args)
     measured = rates(bench.device, args.repetitions)
     rows = []
-    contenders = schedules(bench, args.batch)
-    seconds = medians(interleaved(contenders, args.repetitions))
-    for name, step in contenders.items():
+    seconds = medians(interleaved(schedules(bench, args.batch), args.repetitions))
+    for name, step in schedules(bench, args.batch, record=False).items():  # a recording hides its operations
         spent = cost(step)
-        floor, traffic = spent.flops / measured.float32, spent.bytes / measured.copied
+        floor, traffic = spent.flops / measured.training(bench.device), spent.bytes / measured.copied
         rows.append(
             {
                 "step of": name,

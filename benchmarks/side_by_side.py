@@ -1,4 +1,4 @@
-"""What the parts of the benchmark share: contenders take turns, medians count, every table says where and when it was measured."""
+"""What the parts of the benchmark share: contenders take turns, medians count, tables say where and when they were measured."""
 
 import argparse
 import csv
@@ -11,14 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 from torch import Generator
 
 import store
-from measurements.families import DropIndependent
+from measurements.families import DropIndependent, from_facts
+from measurements.measure import measure
 from methods import contract, device, networks
+from methods.contract import Measured
 
-MEASUREMENT = DropIndependent(0.5)
+MEASUREMENT = DropIndependent(0.5)  # of trainings
 SHAPES = {"mnist": (28, 28, 1), "celeba": (64, 64, 3)}
 IMAGES = 1000  # random ones, held in memory as a training holds its data
 
@@ -56,6 +60,17 @@ class Bench:
         generator = self.generator()
         x = torch.rand(IMAGES, *self.shape, generator=generator, device=self.device)
         return {"y": MEASUREMENT.apply(x, MEASUREMENT.draw(IMAGES, self.shape, generator)).half()}
+
+    def measured(self, family: str, count: int) -> Measured:
+        """Measurements of smoothed noise, as a method is given them, its θ included."""
+        side = self.shape[0]
+        options = {"drop_independent": {"p": 0.5}, "drop_patch": {"size": side // 2}, "add_noise": {"sigma": 0.2}}[family]
+        noise = np.random.default_rng(0).random((count, *self.shape))
+        smooth = gaussian_filter(noise, sigma=(0, side / 14, side / 14, 0))
+        smooth = (smooth - smooth.min()) / (smooth.max() - smooth.min())
+        facts = {"family": family, "options": options}
+        y, told = measure((255 * smooth).astype(np.uint8), from_facts(facts), seed=0, split="test")
+        return Measured(y.astype(np.float32), facts, told)
 
     def facts(self) -> dict[str, str | int]:
         return {
@@ -123,7 +138,8 @@ def markdown(rows: Rows) -> str:
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
     names = list(rows[0])
-    lines = [names, ["---", *("--:" for _ in names[1:])], *([cell(row[name]) for name in names] for row in rows)]
+    rules = ["---" if isinstance(value, str) else "--:" for value in rows[0].values()]
+    lines = [names, rules, *([cell(row[name]) for name in names] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -52,7 +52,7 @@ class GeneratorLoss(Loss):
         q, chosen = model.q, self.chosen
         model.y_p = physics.A(model.dec(torch.randn(q.mean.shape, generator=model.generator, device=y.device)))
         dis_y, dis_g, dis_p = D(y), D(y_hat), D(model.y_p)
-        likeness = chosen.alpha * nll(y, x_net if chosen.pixel_term == "direct" else y_hat)
+        likeness = chosen.alpha * chosen.width**2 * nll(y, x_net if chosen.pixel_term == "direct" else y_hat)
         likeness = likeness + chosen.beta * nll(dis_y.features, dis_g.features)
         fool = cross_entropy(dis_g.logit, chosen.fake_target) + cross_entropy(dis_p.logit, chosen.fake_target)
         return L_prior(q) + likeness + fool + chosen.gamma * likeness
@@ -86,7 +86,9 @@ class Batches:
             yield {"y": self.learner.seen(draw_batch(self.data, self.size, self.generator))}
 
 
-def training(learner: AmbientVAEGAN, data: Batch, size: int, generator: Generator) -> tuple[AdversarialTrainer, Callable[[], None]]:
+def training(
+    learner: AmbientVAEGAN, data: Batch, size: int, generator: Generator
+) -> tuple[AdversarialTrainer, Callable[[], None]]:
     """deepinv's trainer set up on a learner's networks, and a function that takes one step of it."""
     model = Autoencoder(learner, generator)
     batches = Batches(learner, data, size, generator)
@@ -110,7 +112,7 @@ def training(learner: AmbientVAEGAN, data: Batch, size: int, generator: Generato
     trainer.setup_train()
     trainer.reset_metrics()
     trainer.current_train_iterators = [iter(batches)]
-    return trainer, lambda: trainer.step(0, None, train_ite=0)
+    return lambda: trainer.step(0, None, train_ite=0)
 
 
 class Backbone(nn.Module):
