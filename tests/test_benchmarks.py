@@ -1,0 +1,187 @@
+"""The benchmark measures what it says: turns, medians, counts, and contenders that have our losses."""
+
+import csv
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator, nn
+
+from benchmarks import restoration, roofline, side_by_side, training
+from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, markdown, medians
+from measurements.families import Dropping
+from methods import contract
+from methods.ambient_vaegan.model import AmbientVAEGAN
+from methods.training import update
+
+SHAPE = (28, 28, 1)
+
+
+class LeftHalf(Dropping):
+    """A mask that is always the same and takes no random number."""
+
+    fill = 0.0
+
+    def draw(self, n, shape, generator):
+        return (torch.arange(shape[1]) < shape[1] // 2).expand(n, shape[0], -1)[..., None]
+
+    def unbiased(self, y):
+        return y
+
+
+def seeded(seed=0):
+    return Generator().manual_seed(seed)
+
+
+def learner(kind=AmbientVAEGAN, measurement=MEASUREMENT):
+    return kind(SHAPE, measurement, seeded())
+
+
+@pytest.fixture
+def data():
+    return {"y": torch.rand(8, *SHAPE, generator=seeded(1)).half()}
+
+
+def test_everyone_takes_a_turn_in_every_round_and_the_first_round_does_not_count():
+    turns = []
+    seconds = interleaved({name: lambda name=name: turns.append(name) for name in "abc"}, repetitions=3)
+    assert "".join(turns) == "abcbcacababc"
+    assert {name: len(each) for name, each in seconds.items()} == {"a": 3, "b": 3, "c": 3}
+
+
+def test_the_median_counts():
+    assert medians({"a": [5.0, 1.0, 2.0], "b": [1.0, 4.0]}) == {"a": 2.0, "b": 2.5}
+
+
+def test_a_table_puts_numbers_to_the_right():
+    assert markdown([{"what": "x", "ms": 1234.5}, {"what": "y", "ms": 0.012345}]).splitlines() == [
+        "| what | ms |",
+        "| --- | --: |",
+        "| x | 1,234 |",
+        "| y | 0.0123 |",
+    ]
+
+
+def test_the_cost_of_a_convolution_is_that_of_the_formula():
+    layer = nn.Conv2d(3, 5, 3, stride=2, padding=1, bias=False)
+    x = torch.zeros(2, 3, 8, 8)
+    forward = 2 * 2 * (4 * 4) * 5 * (3 * 3 * 3)  # a product and a sum for each image, place, output and weight
+    with torch.no_grad():
+        counted = roofline.cost(lambda: layer(x))
+    assert counted.flops == forward
+    assert counted.bytes == 4 * (x.numel() + layer.weight.numel() + 2 * 5 * 4 * 4)
+    assert roofline.cost(lambda: layer(x).sum().backward()).flops == 2 * forward  # the gradient of the weights alone
+
+
+def test_a_step_of_ours_costs_fewer_operations_than_three_passes(data):
+    def flops(kind):
+        return roofline.cost(training.engine(learner(kind), data, 4, seeded(), record=False)).flops
+
+    ours, three = flops(AmbientVAEGAN), flops(training.ThreePasses)
+    assert 1.4 < three / ours < 1.7
+
+
+def test_three_passes_have_our_losses_and_make_our_first_update(data):
+    batch = {"y": data["y"].float()}
+    ours, three = learner(), learner(training.ThreePasses)
+    losses = [each.losses(batch, seeded(2))[0] for each in (ours, three)]
+    assert losses[0] == losses[1]
+    # Enc is the first that three passes update, so it alone moves as ours does; Dec then meets another Enc.
+    ours, three = learner(), learner(training.ThreePasses)
+    ours.step(batch, seeded(2))
+    three.step(batch, seeded(2))
+    pairs = {
+        name: zip(ours.networks[name].parameters(), three.networks[name].parameters(), strict=True) for name in ours.networks
+    }
+    alike = {name: all(torch.equal(*pair) for pair in each) for name, each in pairs.items()}
+    assert alike == {"encoder": True, "decoder": False, "discriminator": False}
+
+
+def test_default_networks_are_the_same_functions_of_the_same_number_of_weights(data):
+    ours, plain = learner(), training.with_default_networks(learner())
+    for name, network in ours.networks.items():
+        assert [p.numel() for p in network.parameters()] == [p.numel() for p in plain.networks[name].parameters()]
+        assert plain.networks[name].state_dict().keys() == network.state_dict().keys()
+    # Linear layers beside a flattening have their inputs in another order; the decoder's last layer is comparable as it is.
+    ours_last, plain_last = ours.dec.body[-1], plain.dec.body[-1]
+    plain_last.load_state_dict(ours_last.state_dict())
+    maps = torch.rand(2, ours_last.in_channels, 14, 14, generator=seeded(3))
+    torch.testing.assert_close(plain_last(maps), ours_last(maps))
+
+
+needs_deepinv = pytest.mark.skipif(not importlib.util.find_spec("deepinv"), reason="deepinv is not installed (`make bench`)")
+
+
+@needs_deepinv
+@pytest.mark.parametrize("pixel_term", ["direct", "fresh"])
+def test_deepinv_has_our_losses_and_its_trainer_steps_down_them(data, pixel_term):
+    from benchmarks import with_deepinv
+
+    batch = {"y": data["y"].float()}
+    ours, theirs = (AmbientVAEGAN(SHAPE, LeftHalf(), seeded(), gamma=0.3, pixel_term=pixel_term) for _ in range(2))
+    expected, _ = ours.losses(batch, seeded(2))
+    draws = seeded(2)
+    model = with_deepinv.Autoencoder(theirs, draws)
+    physics = with_deepinv.Physics(A=lambda x, **_: theirs.measure(x, draws))
+    x_net = model(batch["y"], physics)
+    given = {"x_net": x_net, "y": batch["y"], "y_hat": physics.A(x_net), "physics": physics, "model": model, "D": theirs.dis}
+    generator = with_deepinv.GeneratorLoss(theirs)(**given)
+    torch.testing.assert_close(generator, expected["encoder"] + expected["decoder"])
+    torch.testing.assert_close(with_deepinv.DiscriminatorLoss(theirs)(**given), expected["discriminator"])
+
+
+@needs_deepinv
+def test_a_step_of_deepinv_goes_down_the_sum_of_our_gradients(data):
+    from benchmarks import with_deepinv
+
+    def new():
+        return AmbientVAEGAN(SHAPE, LeftHalf(), seeded(), gamma=0.3)
+
+    ours, theirs = new(), new()
+    batch = {"y": with_deepinv.draw_batch(data, 4, (draws := seeded(2)))["y"]}
+    losses, _ = ours.losses(batch, draws)
+    both = losses["encoder"] + losses["decoder"]
+    update(ours.optimizers, {"encoder": both, "decoder": both, "discriminator": losses["discriminator"]})
+    with_deepinv.training(theirs, data, 4, seeded(2))()
+    for name, network in ours.networks.items():
+        for mine, other in zip(network.parameters(), theirs.networks[name].parameters(), strict=True):
+            torch.testing.assert_close(mine, other, rtol=0, atol=2e-5)
+
+
+@needs_deepinv
+def test_deepinv_searches_the_generator_it_is_given():
+    from benchmarks import with_deepinv
+    from methods.networks import Decoder, at_test, placed
+
+    decoder = at_test(placed(Decoder, seeded(), SHAPE)).requires_grad_(False)
+    with torch.no_grad():
+        y = decoder(torch.randn(1, 20, generator=seeded(4)))[0]
+    mask = torch.ones_like(y, dtype=torch.bool)
+    torch.manual_seed(0)
+    few, many = (with_deepinv.search(decoder, y, mask, steps, 1, 0.1) for steps in (1, 40))
+    assert few.shape == y.shape
+    assert ((many - y) ** 2).mean() < 0.5 * ((few - y) ** 2).mean()
+
+
+@pytest.mark.parametrize("method", restoration.METHODS)
+def test_every_method_is_timed_where_it_applies(method):
+    assert any(restoration.applies_to(method, measurement) for measurement in ("drop_patch", "add_noise"))
+
+
+def test_the_restoration_part_writes_its_table_with_the_facts_of_the_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(contract, "limit_threads", lambda threads: None)  # this process has its own
+    monkeypatch.setattr("sys.argv", ["restoration", "--methods", "as_measured", "--repetitions", "1", "--output", str(tmp_path)])
+    restoration.main()
+    rows = list(csv.DictReader((tmp_path / "restoration-mnist.csv").read_text().splitlines()))
+    assert [row["method"] for row in rows] == ["as_measured"] * 2
+    assert all(rows[0][fact] for fact in ("device", "threads", "torch", "date", "commit"))
+    assert (tmp_path / "restoration-mnist.md").read_text() in capsys.readouterr().out
+
+
+def test_measurements_are_of_the_family_asked_for(monkeypatch):
+    monkeypatch.setattr(contract, "limit_threads", lambda threads: None)
+    bench = Bench(side_by_side.parser("any", None, 1).parse_args([]))
+    dropped = bench.measured("drop_patch", 3)
+    assert (~dropped.mask).sum((1, 2, 3)).tolist() == [14 * 14] * 3
+    assert np.std(bench.measured("add_noise", 3).y) > 0.2
