@@ -23,7 +23,7 @@ bench: .venv/ready .venv/bench-ready  ## speed beside the alternatives, minutes 
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.restoration
-	$(BIN)/python -m benchmarks.roofline --shape celeba --batch 16 --repetitions 2
+	$(BIN)/python -m benchmarks.roofline --shape celeba --batch 16 --steps 1 --repetitions 3
 	$(BIN)/python -m benchmarks.training --shape celeba --batch 16 --steps 1 --repetitions 3
 	$(BIN)/python -m benchmarks.search --shape celeba --images 16 --steps 10 --repetitions 3
 

@@ -79,7 +79,7 @@ def rates(device: torch.device, repetitions: int) -> Rates:
 
 
 def main() -> None:
-    from benchmarks.training import add_options, schedules
+    from benchmarks.training import add_options, schedules, seconds_per_step
 
     options = parser("roofline", __doc__, repetitions=5)
     add_options(options)
@@ -87,7 +87,7 @@ def main() -> None:
     bench = Bench(args)
     measured = rates(bench.device, args.repetitions)
     rows = []
-    seconds = medians(interleaved(schedules(bench, args.batch), args.repetitions))
+    seconds = medians(seconds_per_step(schedules(bench, args.batch), args.steps, args.repetitions))
     for name, step in schedules(bench, args.batch, record=False).items():  # a recording hides its operations
         spent = cost(step)
         floor, traffic = spent.flops / measured.training(bench.device), spent.bytes / measured.copied
