@@ -1,16 +1,17 @@
 """A run's jobs on a machine that has PyTorch but no Snakemake: `python -m benchmarks.elsewhere plan …`, carry, `… run`.
 
-    plan    here: asks Snakemake which jobs make the targets, and writes them to a file, commands and all
+    plan    here: asks Snakemake for the jobs of a run, and writes those that want a GPU, and what these need, to a file
     run     there: runs them, in the order of their files, as many at once as there are cores; needs this file, no package
     pack    there: one archive of what was made, to unpack where Snakemake goes on (`--rerun-triggers mtime`)
 
-On that machine jobs that train, or restore with a trained model, take turns on the GPU; timings run alone. What has been made is not
-made again, a failed job stops only those that need it, and its log says why.
+There, jobs that train, or restore with a trained model, take turns on the GPU; timings run alone. What has been made is not made
+again, a failed job stops only those that need it, and its log says why.
 """
 
 import argparse
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -32,6 +33,10 @@ class Job(NamedTuple):
         return all(Path(path).exists() for path in self.outputs)
 
     @property
+    def ready(self) -> bool:
+        return all(Path(path).exists() for path in self.inputs)
+
+    @property
     def name(self) -> str:
         """What a reader knows it by: its rule and the folder of what it makes."""
         return f"{self.rule}: {self.outputs[0]}"
@@ -42,7 +47,7 @@ class Job(NamedTuple):
 
     @property
     def on_gpu(self) -> bool:
-        return bool(re.search(r"\.train\b", self.command)) or any(path.endswith("model.pt") for path in self.inputs)
+        return bool(re.match(r".*python -m \S+\.train ", self.command)) or any(path.endswith("model.pt") for path in self.inputs)
 
 
 def jobs_of(said: str) -> list[Job]:
@@ -59,13 +64,25 @@ def jobs_of(said: str) -> list[Job]:
     return jobs
 
 
-def plan(arguments: list[str], output: Path) -> None:
+def needed(jobs: list[Job]) -> list[Job]:
+    """Those that want a GPU, and those whose files they need."""
+    wanted: set[str] = set()
+    kept = []
+    for job in reversed(jobs):
+        if job.on_gpu or wanted & set(job.outputs):
+            wanted |= set(job.inputs)
+            kept.append(job)
+    return kept[::-1]
+
+
+def plan(arguments: list[str], everything: bool, output: Path) -> None:
     """Write the jobs that `snakemake` with these arguments would run. Raises SystemExit with what it says where it will not."""
     dry = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--printshellcmds", "--forceall", *arguments]
     done = subprocess.run(dry, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"{(done.stderr or done.stdout).strip()}\nsnakemake made no plan; see above")
+        sys.exit(f"{(done.stderr + done.stdout).strip()}\nsnakemake made no plan; see above")
     jobs = jobs_of(done.stdout + done.stderr)
+    jobs = jobs if everything else needed(jobs)
     output.write_text(json.dumps([job._asdict() for job in jobs], indent=1) + "\n")
     print(f"{output}: {len(jobs)} jobs, {sum(job.on_gpu for job in jobs)} of them on the GPU")
 
@@ -79,8 +96,8 @@ def run(jobs: list[Job], cores: int, minutes: float) -> int:
     with ThreadPoolExecutor(cores) as pool:
         while running or waiting:
             if time.monotonic() - began < 60 * minutes:
-                for job in [job for job in waiting if may_start(job, waiting, list(running.values()), cores)]:
-                    if may_start(job, waiting, list(running.values()), cores):  # those just begun count
+                for job in list(waiting):
+                    if may_start(job, waiting, list(running.values()), cores):
                         waiting.remove(job)
                         running[pool.submit(execute, job)] = job
             if not running:
@@ -93,23 +110,21 @@ def run(jobs: list[Job], cores: int, minutes: float) -> int:
 
 
 def may_start(job: Job, waiting: list[Job], running: list[Job], cores: int) -> bool:
-    if len(running) >= cores or any(other.alone for other in running) or not all(Path(path).exists() for path in job.inputs):
+    """Timings come when nothing else could run, so that they hold up as little as may be."""
+    if not job.ready or len(running) >= cores or any(other.alone for other in running):
         return False
     if job.alone:
-        return not running and not any(other.on_gpu and not other.alone and ready(other) for other in waiting)
+        return not running and not any(other.ready and not other.alone for other in waiting)
     return not (job.on_gpu and any(other.on_gpu for other in running))
 
 
-def ready(job: Job) -> bool:
-    return all(Path(path).exists() for path in job.inputs)
-
-
 def execute(job: Job) -> float:
-    """Run a job's command; return its seconds. Whether it went well shows in its files."""
+    """Run a job's command with the Python that runs this; return its seconds. Whether it went well shows in its files."""
     began = time.monotonic()
     for path in [*job.outputs, *filter(None, [job.log])]:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(job.command, shell=True, executable="/bin/bash", check=False)
+    command = re.sub(r"\bpython -m ", f"{shlex.quote(sys.executable)} -m ", job.command)
+    subprocess.run(command, shell=True, executable="/bin/bash", check=False)
     return time.monotonic() - began
 
 
@@ -119,6 +134,9 @@ def main() -> None:
     )
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
     planning = steps.add_parser("plan", help="write the jobs of a run to a file; all other arguments go to snakemake")
+    planning.add_argument(
+        "--everything", action="store_true", help="all jobs, scores and the report too, which need more packages"
+    )
     planning.add_argument("--output", type=Path, default=Path("jobs.json"), help="the file (%(default)s)")
     running = steps.add_parser("run", help="run the jobs of such a file")
     running.add_argument("--cores", type=int, default=1, help="jobs at once (%(default)s)")
@@ -130,7 +148,7 @@ def main() -> None:
         step.add_argument("jobs", type=Path, help="what `plan` wrote")
     args, more = parser.parse_known_args()
     if args.step == "plan":
-        return plan(more, args.output)
+        return plan(more, args.everything, args.output)
     if more:
         parser.error(f"unknown arguments: {' '.join(more)}")
     try:

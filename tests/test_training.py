@@ -23,6 +23,7 @@ import store
 from measurements import masks, measure
 from measurements.families import AddNoise, DropIndependent, DropPatch
 from methods import contract, networks, training
+from methods.acsg.model import AmbientGAN
 from methods.training import Interrupted, Learner, Selection, Watch, as_float, draw_batch, fit, measure_afresh, rmsprop
 
 ROOT = Path(training.__file__).parent.parent
