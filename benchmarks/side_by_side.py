@@ -83,11 +83,10 @@ class Bench:
         }
 
     def write(self, part: str, rows: Rows, notes: str) -> None:
-        """Print the table and write it to <output>/<part>-<shape>.csv and .md."""
+        """Write the table to <output>/<part>-<shape>.csv and .md, and print it."""
         facts = self.facts()
         told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
         text = f"### {part}, {self.args.shape}\n\n{markdown(rows)}\n\n{notes}\n\n{told}\n"
-        print(text, flush=True)
         path = self.args.output / f"{part}-{self.args.shape}.csv"
         with store.replacing(path) as partial, open(partial, "w", newline="") as file:
             table = csv.DictWriter(file, [*rows[0], *facts])
@@ -95,6 +94,7 @@ class Bench:
             table.writerows(row | facts for row in rows)
         with store.replacing(path.with_suffix(".md")) as partial:
             partial.write_text(text)
+        print(text, flush=True)
 
 
 def commit() -> str:
