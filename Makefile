@@ -1,8 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= 2
+DATA_DIR ?= data
 
-.PHONY: demo test lint bench lock
+.PHONY: demo test lint bench lock celeba-gpu celeba-gpu-pack
 
 demo: .venv/ready  ## the quick benchmark on real digits, minutes, no download but packages
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
@@ -26,6 +27,13 @@ bench: .venv/ready .venv/bench-ready  ## speed beside the alternatives, minutes 
 	$(BIN)/python -m benchmarks.roofline --shape celeba --batch 16 --steps 1 --repetitions 3
 	$(BIN)/python -m benchmarks.training --shape celeba --batch 16 --steps 1 --repetitions 3
 	$(BIN)/python -m benchmarks.search --shape celeba --images 16 --steps 10 --repetitions 3
+
+celeba-gpu-pack: .venv/ready  ## for `make celeba-gpu` elsewhere: gpu/, with the faces of DATA_DIR and the jobs (60 MB)
+	$(BIN)/python -m datasets.pack celeba --data-dir $(DATA_DIR) --output gpu/celeba/celeba_64.zip
+	$(BIN)/python -m benchmarks.elsewhere plan --configfile config/celeba.yaml --config data_dir=gpu --output gpu/jobs.json
+
+celeba-gpu:  ## every learned method on CelebA, on a machine with a GPU, PyTorch and this folder with gpu/; no network, no Snakemake
+	$(PYTHON) -m benchmarks.elsewhere run gpu/jobs.json --cores $(shell nproc)
 
 lock: LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock:  ## requirements.in -> requirements.txt (needs uv)

@@ -1,6 +1,8 @@
 """What the Snakefile needs of Python: the checked configuration, where to run from, the list of runs, what methods may see."""
 
 import functools
+import importlib
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +14,7 @@ from typing import NamedTuple
 import yaml
 from snakemake.exceptions import WorkflowError
 
+import datasets
 from config import check
 
 # What every training gets besides its own inputs under `protocol: paper`: clean images, to measure anew at every step and to
@@ -63,6 +66,21 @@ def measurement_flags(config: dict, dataset: str, measurement: str) -> str:
     options = config["datasets"][dataset][measurement]
     protocol = {} if config["protocol"] == "sound" else {"protocol": config["protocol"]}
     return f"{check.family_of(measurement)} {check.flags(options | protocol)}"
+
+
+def at_hand(config: dict, dataset: str) -> bool:
+    """Whether a data set is there, at a glance: its files, or the clean images that a run made of them."""
+    splits = ["train", "test", *(["validation"] if config["protocol"] == "paper" else [])]
+    clean = [Path(config["results"]) / "clean" / dataset / f"{split}.npy" for split in splits]
+    return all(path.is_file() for path in clean) or importlib.import_module(f"datasets.{dataset}").present(
+        Path(config["data_dir"])
+    )
+
+
+def uncertain(config: dict) -> list[str]:
+    """The data sets that this run may have to go on without: optional, not at hand, and not the only ones."""
+    absent = [name for name in config["datasets"] if name in datasets.OPTIONAL and not at_hand(config, name)]
+    return absent if len(absent) < len(config["datasets"]) else []
 
 
 def cores(workflow, part: str) -> int:
@@ -198,5 +216,10 @@ def print_outcome(config: dict) -> None:
     """The headline numbers and where the report lies, at the end of a run."""
     if (page := report_page(config)).exists():
         for dataset in config["datasets"]:
-            print("\n" + (page.parent / dataset / "summary.txt").read_text(), file=sys.stderr)
+            obtained = Path(config["results"]) / "obtained" / f"{dataset}.json"
+            if dataset in uncertain(config) and obtained.exists():
+                said = f"{dataset} is missing. {json.loads(obtained.read_text())['why']}"
+            else:
+                said = (page.parent / dataset / "summary.txt").read_text()
+            print(f"\n{said}", file=sys.stderr)
         print(f"The report: {page}\n", file=sys.stderr)

@@ -2,11 +2,15 @@
 
 A data set is a module here with `SPLITS` and a function `load(split, data_dir) -> uint8 [N, H, W, C]`, and a line in SHAPES. One
 whose images have classes says how many in CLASSES and has a function `labels(split, data_dir) -> uint8 [N]`, in the same order.
+One that may be impossible to get stands in OPTIONAL and has functions `present(data_dir) -> bool`, whether its files are there
+at a glance, and `obtain(data_dir)`, which downloads them or ends in a SystemExit that says what to do; a run goes on without it.
 This file imports nothing, so that the workflow can check its configuration against it.
 """
 
 SHAPES = {
     "mnist": (28, 28, 1),
     "mnist5k": (28, 28, 1),
+    "celeba": (64, 64, 3),
 }
 CLASSES = {"mnist": 10, "mnist5k": 10}
+OPTIONAL = {"celeba"}

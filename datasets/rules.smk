@@ -1,4 +1,4 @@
-from datasets import CLASSES
+from datasets import CLASSES, OPTIONAL
 
 
 rule clean:
@@ -8,6 +8,7 @@ rule clean:
         "<logs>/clean/{dataset}.{split}.log",
     conda:
         "../environment.yml"
+    threads: 4  # which decode CelebA
     resources:
         data_dir=config["data_dir"],  # a resource, not a param: moving the data must not train everything again
     params:
@@ -33,3 +34,19 @@ rule labels:
     shell:
         "python -m datasets.prepare {wildcards.dataset} --split {wildcards.split} --labels --data-dir {resources.data_dir:q} "
         "--output {output} > {log} 2>&1"
+
+
+checkpoint obtain:  # asked for only where an optional data set was not there at the start
+    output:
+        "<results>/obtained/{dataset}.json",
+    log:
+        "<logs>/obtain/{dataset}.log",
+    wildcard_constraints:
+        dataset="|".join(OPTIONAL),
+    conda:
+        "../environment.yml"
+    params:
+        data_dir=config["data_dir"],
+        version=1,
+    shell:
+        "python -m datasets.obtain {wildcards.dataset} --data-dir {params.data_dir:q} --output {output} > {log} 2>&1"

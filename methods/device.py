@@ -13,13 +13,14 @@ _lease: FileLock | None = None  # held until the process ends, however it ends
 
 
 def take() -> torch.device:
-    """A GPU that no other job of this benchmark holds (waiting for one if need be), else the CPU.
+    """A CUDA GPU that no other job of this benchmark holds (waiting for one if need be), else Apple's, else the CPU.
 
     A file lock per GPU is the lease: Snakemake counts GPUs but does not say which one a job gets.
     """
     global _lease
     if not torch.cuda.is_available():
-        return torch.device("cpu")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    torch.backends.cudnn.benchmark = True  # every batch has the same shape
     if _lease is None:
         folder = Path(tempfile.gettempdir())
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(torch.cuda.device_count()))))

@@ -75,8 +75,8 @@ def as_told(theta: Tensor, shape: tuple[int, int, int]) -> Tensor:
         return theta
     height, width, _ = shape
     c = masks.channels(theta.shape[1], shape)
-    places = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8, device=theta.device)
-    bits = (theta[:, :, None] & places).flatten(1)[:, : height * width * c]
+    places = torch.arange(7, -1, -1, dtype=torch.uint8, device=theta.device)
+    bits = ((theta[:, :, None] >> places) & 1).flatten(1)[:, : height * width * c]
     return bits.bool().unflatten(1, (height, width, c))
 
 
@@ -165,7 +165,7 @@ def estimated(learner: Learner, batch: Batch, protocol: str = "sound") -> Tensor
 def draw_batch(data: Batch, size: int, generator: Generator, measure: Measure | None = None) -> Batch:
     """Images drawn with replacement; with `measure`, what it makes of the clean images data["fresh"] in place of these."""
     chosen = torch.randint(len(next(iter(data.values()))), (size,), generator=generator, device=generator.device)
-    batch = {name: values[chosen] for name, values in data.items()}
+    batch = {name: values[chosen.to(values.device)].to(chosen.device) for name, values in data.items()}
     if "theta" in batch:
         batch["theta"] = as_told(batch["theta"], batch["y"].shape[1:])
     batch = {name: as_float(values) for name, values in batch.items()}
@@ -176,7 +176,7 @@ def measure_afresh(measurement, told: bool, x: Tensor, generator: Generator) -> 
     """The paper's protocol: y with a new θ for each image x, and what a method is told of θ if it is to be told."""
     theta = measurement.draw(len(x), tuple(x.shape[1:]), generator)
     y = {"y": measurement.apply(x, theta)}
-    return y | {"theta": measurement.told(theta).to(x.device)} if told else y
+    return y | {"theta": measurement.told(theta)} if told else y
 
 
 class Recorded:
@@ -212,10 +212,10 @@ class Training:
     """A training under way: everything that a checkpoint holds."""
 
     def __init__(
-        self, learner: Learner, generator: Generator, draw: Callable[[], Batch], watch: Watch | None = None, record: bool = True
+        self, learner: Learner, generator: Generator, draw: Callable[[], Batch], watch: Watch | None = None, record: bool = False
     ):
         self.learner, self.generator, self.draw, self.watch = learner, generator, draw, watch
-        self.run = Recorded(self.one_step, generator) if record and generator.device.type == "cuda" else self.one_step
+        self.run = Recorded(self.one_step, generator) if record else self.one_step
         self.step, self.log = 0, []
         self.total: dict[str, Tensor] = {}  # of each loss, since the last row of the log
         self.began = time.monotonic()  # less what was trained before
@@ -308,9 +308,10 @@ def fit(
     With `measure` each batch is measured when it is drawn (`draw_batch`). Continues from `checkpoint` where there is one, bit
     for bit on the CPU, and writes it every SAVE_EVERY seconds and on SIGINT or SIGTERM (then raises Interrupted). Raises
     SystemExit at the end of the first row with a non-finite loss; no checkpoint is written after one. On a GPU steps are played
-    back from a recording, unless `record` is false.
+    back from a recording where the data lie there, unless `record` is false.
     """
     learner.steps = steps
+    record = record and all(values.is_cuda for values in data.values())
     training = Training(learner, generator, lambda: draw_batch(data, batch_size, generator, measure), watch, record)
     if checkpoint.exists():
         training.load(checkpoint)
@@ -364,6 +365,7 @@ def main(make: type[Learner]) -> None:
     parser.add_argument("--checkpoints", type=Path, default=Path(".cache/checkpoints"), help="unfinished training (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, batches and θ' (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
+    parser.add_argument("--plain", action="store_true", help="on a GPU, run every step as it is written, not from a recording")
     contract.add_options(parser, schemas)
     args = parser.parse_args()
 
@@ -389,7 +391,7 @@ def main(make: type[Learner]) -> None:
         generator = Generator(where).manual_seed(args.seed)
         learner = make(tuple(next(iter(data.values())).shape[1:]), measurement, generator, **own)
         try:
-            log = fit(learner, data, generator, **budget, checkpoint=checkpoint, **more)
+            log = fit(learner, data, generator, **budget, checkpoint=checkpoint, record=not args.plain, **more)
         except Interrupted as interruption:
             print(interruption, flush=True)
             sys.exit(143)
@@ -405,10 +407,19 @@ def fingerprint(kind: type[Learner], made_of: dict) -> str:
 
 
 def on_device(files: dict[str, Path | None], where: torch.device) -> Batch:
-    """The arrays of the files that are given; one that is named twice is held once. On the CPU they stay in their files: pages
-    are read when a batch needs them, and processes share them."""
-    load = functools.cache(lambda path: torch.from_numpy(store.load_array(path, mode="c")).to(where))
-    return {name: load(path) for name, path in files.items() if path}
+    """The arrays of the files that are given; one that is named twice is held once.
+
+    On a GPU with twice the room they are copied there. Else they stay in their files: pages are read when a batch needs them, and
+    processes share them.
+    """
+    load = functools.cache(lambda path: torch.from_numpy(store.load_array(path, mode="c")))
+    data = {name: load(path) for name, path in files.items() if path}
+    size = sum(values.nbytes for values in {id(values): values for values in data.values()}.values())
+    if where.type == "cuda" and 2 * size > (free := torch.cuda.mem_get_info(where)[0]):
+        print(f"the data ({size / 2**30:.1f} GiB) stay on the disk: the GPU has {free / 2**30:.1f} GiB free", flush=True)
+        return data
+    move = functools.cache(lambda values: values.to(where))
+    return {name: move(values) for name, values in data.items()}
 
 
 def paper_protocol(measurement, facts: dict, validation: Path, told: bool, where: torch.device) -> dict:

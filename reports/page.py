@@ -1,7 +1,8 @@
 """Tables and figures → one page, index.html, that holds everything it shows and needs no network.
 
 Each data set is given as name=DIR, the folder into which `reports.table` wrote its tables and the figure programs
-restorations.* and mse_time.*; the page links to the files in it. Of those named after --posterior it shows posterior.* too.
+restorations.* and mse_time.*; the page links to the files in it. Of those named after --posterior it shows posterior.* too. Of a
+data set that could not be had the page says why.
 """
 
 import argparse
@@ -73,6 +74,14 @@ def main(arguments: list[str] | None = None) -> None:
     add = parser.add_argument
     add("--datasets", nargs="+", type=files.pair, required=True, metavar="NAME=DIR", help="the data sets, in order")
     add("--posterior", nargs="*", default=[], metavar="NAME", help="the data sets with posterior samples of some method")
+    add(
+        "--missing",
+        nargs="*",
+        type=Path,
+        default=[],
+        metavar="JSON",
+        help="of each data set not to be had, what datasets.obtain wrote",
+    )
     add("--config", type=Path, required=True, metavar="YAML", help="the configuration of the run, shown as it is")
     add("--commit", default="unknown", help="the version of the code, as `git describe` says it")
     add("--date", default=datetime.date.today().isoformat(), help="the day of the report (default: today)")
@@ -92,6 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
             protocol=protocol,
             protocol_says=files.text("protocol", protocol),
             chapters=chapters,
+            missing=[store.load_json(path) for path in given.missing],
             config=given.config.read_text(),
             commit=given.commit,
             date=given.date,

@@ -1,12 +1,29 @@
 import json
 
+import store
+
 TABLES = [f"{name}.csv" for name in ("table", "differences", "methods", "training")]
 TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")] + ["summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
+PLOTS = [f"{name}{end}" for name in ("restorations", "mse_time") for end in FIGURE]
 RUNS = Runs(workflow, config)
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
 WITH_POSTERIOR = [name for name, runs in RUNS.of.items() if any(map(RUNS.sampled, runs))]  # data sets
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
+
+UNCERTAIN = uncertain(config)  # data sets that the page is to say are missing where they cannot be had
+
+
+def obtained(available: bool) -> list[str]:
+    """Those of them that could be got, or could not; known when the checkpoint has tried."""
+    outcomes = {name: checkpoints.obtain.get(dataset=name).output[0] for name in UNCERTAIN}
+    return [name for name, outcome in outcomes.items() if store.load_json(outcome)["available"] == available]
+
+
+def shown(names: list[str]) -> list[str]:
+    """The tables and figures of data sets that the page shows."""
+    files = {name: [*TABLES, *PLOTS, *(POSTERIOR if name in WITH_POSTERIOR else [])] for name in names}
+    return [f"{config['results']}/report/{name}/{file}" for name in names for file in files[name]]
 
 
 rule table:
@@ -122,14 +139,9 @@ rule configuration:
 
 rule page:
     input:
-        expand("<results>/report/{dataset}/{file}", dataset=config["datasets"], file=TABLES),
-        expand(
-            "<results>/report/{dataset}/{figure}{end}",
-            dataset=config["datasets"],
-            figure=["restorations", "mse_time"],
-            end=FIGURE,
-        ),
-        expand("<results>/report/{dataset}/{file}", dataset=WITH_POSTERIOR, file=POSTERIOR),
+        shown([name for name in config["datasets"] if name not in UNCERTAIN]),
+        lambda wildcards: shown(obtained(available=True)),
+        missing=lambda wildcards: [f"{config['results']}/obtained/{name}.json" for name in obtained(available=False)],
         config="<results>/report/config.yaml",
     output:
         "<results>/report/index.html",
@@ -138,10 +150,15 @@ rule page:
     conda:
         "../environment.yml"
     params:
-        datasets=lambda wildcards: " ".join(f"{name}={config['results']}/report/{name}" for name in config["datasets"]),
+        datasets=lambda wildcards: " ".join(
+            f"{name}={config['results']}/report/{name}"
+            for name in config["datasets"]
+            if name not in UNCERTAIN or name in obtained(available=True)
+        ),
+        missing=lambda wildcards, input: " ".join(["--missing", *input.missing] if input.missing else []),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
         home=workflow.basedir,
         version=2,
     shell:
-        "python -m reports.page --datasets {params.datasets} {params.posterior} --config {input.config} "
+        "python -m reports.page --datasets {params.datasets} {params.missing} {params.posterior} --config {input.config} "
         "--commit $(git -C {params.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"

@@ -1,28 +1,33 @@
 """The clean images: what ships in a package, what must be on the disk, and files that are complete or absent (store.py).
 
-With BENCH_DATA naming a folder in torchvision's layout the real MNIST is read too.
+With BENCH_DATA naming a folder in torchvision's layout the real MNIST and CelebA are read too.
 """
 
 import functools
 import importlib
+import io
 import os
 import re
 import resource
 import sys
+import zipfile
 from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
 import pytest
 import torchvision
+from PIL import Image
 
 import datasets
 import store
-from datasets import mnist, mnist5k, prepare
+from datasets import celeba, mnist, mnist5k, obtain, pack, prepare
 
 SPLITS = ["train", "validation", "test"]
 STATED = {"mnist": (55_000, 5_000, 10_000), "mnist5k": (4_000, 500, 500)}  # images of each split
 MNIST = Path(os.environ.get("BENCH_DATA", "/nowhere")) / "MNIST" / "raw"
+CELEBA = MNIST.parents[1] / "celeba"
+needs_celeba = pytest.mark.skipif(not CELEBA.is_dir(), reason="BENCH_DATA names no folder with celeba")
 needs_mnist = pytest.mark.skipif(not MNIST.is_dir(), reason="BENCH_DATA names no folder with MNIST/raw")
 
 
@@ -43,7 +48,12 @@ def downloads(monkeypatch) -> list:
         tried.append(self.root)
         raise URLError("no network in tests")
 
+    def fail_file(file_id, root, name, md5):
+        tried.append(root / name)
+        raise URLError("no network in tests")
+
     monkeypatch.setattr(torchvision.datasets.MNIST, "download", fail)
+    monkeypatch.setattr(torchvision.datasets.utils, "download_file_from_google_drive", fail_file)
     return tried
 
 
@@ -204,6 +214,217 @@ def test_real_mnist_is_read_as_the_files_hold_it(split):
 def test_no_real_digit_is_in_train_and_test():
     train, test = ({image.tobytes() for image in mnist.load(split, MNIST.parents[1])} for split in ("train", "test"))
     assert len(test) == 10_000 and not train & test
+
+
+# CelebA
+
+PARTITION = {f"{number:06}.jpg": split for number, split in enumerate([0, 2, 0, 1, 0, 2, 1, 0, 0, 2, 1, 0], start=1)}
+
+
+def scene(number: int) -> Image.Image:
+    """A made-up picture of 178×218, smooth but for some noise, another one for each number."""
+    random = np.random.default_rng(number)
+    coarse = Image.fromarray(random.integers(0, 256, (8, 6, 3), np.uint8)).resize((178, 218), Image.Resampling.BICUBIC)
+    return Image.fromarray((np.asarray(coarse) + random.normal(0, 4, (218, 178, 3))).clip(0, 255).astype(np.uint8))
+
+
+def picture(number: int) -> bytes:
+    scene(number).save(file := io.BytesIO(), "JPEG", quality=90)
+    return file.getvalue()
+
+
+PICTURES = {name: picture(number) for number, name in enumerate(PARTITION, start=1)}
+
+
+def expected(split: str, without: tuple = ()) -> np.ndarray:
+    """Decode all of an image, then cut, then reduce."""
+    names = [name for name, number in PARTITION.items() if number == celeba.SPLITS[split] and name not in without]
+    whole = [np.asarray(Image.open(io.BytesIO(PICTURES[name]))) for name in names]
+    return np.stack([np.asarray(Image.fromarray(x[55:163, 35:143]).resize((64, 64), Image.Resampling.BILINEAR)) for x in whole])
+
+
+@pytest.fixture(params=["folder", "zip"])
+def faces(request, tmp_path) -> Path:
+    """Twelve pictures in the official layout; the folder that holds them, or the zip."""
+    here = tmp_path / "celeba"
+    here.mkdir()
+    (here / celeba.LIST).write_bytes(b"".join(f"{name} {number}\r\n".encode() for name, number in PARTITION.items()))
+    write_pictures(here, request.param, PICTURES)
+    return here / (celeba.FOLDER if request.param == "folder" else celeba.ZIP)
+
+
+def write_pictures(here: Path, kind: str, pictures: dict[str, bytes]) -> None:
+    if kind == "folder":
+        (here / celeba.FOLDER).mkdir(exist_ok=True)
+        for name, content in pictures.items():
+            (here / celeba.FOLDER / name).write_bytes(content)
+        return
+    with zipfile.ZipFile(here / celeba.ZIP, "w") as archive:
+        for name, content in pictures.items():
+            archive.writestr(f"img_align_celeba/{name}", content)
+
+
+def replace_picture(where: Path, name: str, content: bytes | None) -> None:
+    """Another file under a picture's name, or none."""
+    changed = {key: value for key, value in (PICTURES | {name: content}).items() if value is not None}
+    if where.is_dir():
+        (where / name).unlink()
+    write_pictures(where.parent, "folder" if where.is_dir() else "zip", changed)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_faces_are_cut_and_reduced_in_the_list_s_order(split, faces, tmp_path, downloads, capsys):
+    before = sorted(tmp_path.rglob("*"))
+    images = celeba.load(split, tmp_path)
+    assert images.dtype == np.uint8 and images.shape == ({"train": 6, "validation": 3, "test": 3}[split], 64, 64, 3)
+    assert images.tobytes() == expected(split).tobytes()
+    assert sorted(tmp_path.rglob("*")) == before and not downloads  # nothing is unpacked
+    said = capsys.readouterr().out
+    assert f"{faces}: train 6 of 6, validation 3 of 3, test 3 of 3" in said
+    assert f"{celeba.LIST}: not the official partition (md5 {celeba.LIST_MD5})" in said
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_the_number_of_threads_changes_nothing(threads, faces, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    monkeypatch.setattr(celeba, "CHUNK", 2)
+    assert celeba.load("train", tmp_path).tobytes() == expected("train").tobytes()
+
+
+def test_some_of_the_faces_will_do_and_are_counted(faces, tmp_path, capsys):
+    replace_picture(faces, "000003.jpg", None)
+    assert celeba.load("train", tmp_path).tobytes() == expected("train", without=("000003.jpg",)).tobytes()
+    assert f"{faces}: train 5 of 6, validation 3 of 3, test 3 of 3" in capsys.readouterr().out
+
+
+def test_a_split_without_any_face_is_an_error(faces, tmp_path):
+    write_pictures(faces.parent, "folder" if faces.is_dir() else "zip", {"000001.jpg": PICTURES["000001.jpg"]})
+    for name in list(PARTITION)[1:]:
+        (faces / name).unlink() if faces.is_dir() else None
+    assert len(celeba.load("train", tmp_path)) == 1
+    assert refusal_of(celeba.load, "test", tmp_path).startswith(f"{faces}: no image of the test split is there")
+
+
+def test_of_folder_and_zip_the_fuller_counts(tmp_path):
+    here = tmp_path / "celeba"
+    here.mkdir()
+    (here / celeba.LIST).write_text("".join(f"{name} {number}\n" for name, number in PARTITION.items()))
+    write_pictures(here, "folder", {"000001.jpg": PICTURES["000001.jpg"]})
+    assert len(celeba.load("train", tmp_path)) == 1
+    write_pictures(here, "zip", PICTURES)
+    assert celeba.load("train", tmp_path).tobytes() == expected("train").tobytes()
+
+
+def other_size() -> bytes:
+    scene(1).crop((0, 0, 178, 217)).save(file := io.BytesIO(), "JPEG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (PICTURES["000007.jpg"][:2000], "truncated"),
+        (b"", "cannot identify"),
+        (b"words", "cannot identify"),
+        (other_size(), "178×217 where 178×218 is expected"),
+    ],
+    ids=["truncated", "empty", "words", "size"],
+)
+def test_a_damaged_face_is_named(content, says, faces, tmp_path):
+    replace_picture(faces, "000007.jpg", content)
+    line = refusal_of(celeba.load, "validation", tmp_path)
+    assert line.startswith(f"{faces / '000007.jpg'}: not a complete image of CelebA") and says in line
+    assert celeba.load("test", tmp_path).tobytes() == expected("test").tobytes()
+
+
+def test_a_zip_whose_bytes_changed_or_ended_is_named(tmp_path):
+    here = tmp_path / "celeba"
+    here.mkdir()
+    (here / celeba.LIST).write_text("".join(f"{name} {number}\n" for name, number in PARTITION.items()))
+    write_pictures(here, "zip", PICTURES)
+    content = bytearray((here / celeba.ZIP).read_bytes())
+    content[content.index(PICTURES["000007.jpg"]) + 3000] ^= 255
+    (here / celeba.ZIP).write_bytes(content)
+    assert str(here / celeba.ZIP / "000007.jpg") in refusal_of(celeba.load, "validation", tmp_path)
+    (here / celeba.ZIP).write_bytes(content[:-100])
+    assert refusal_of(celeba.load, "test", tmp_path).startswith(f"{here / celeba.ZIP}: not a complete zip file")
+
+
+@pytest.mark.parametrize("line", [b"000003.jpg 3", b"000003.jpg", b"words and more"])
+def test_a_damaged_list_is_named_with_its_line(line, faces, tmp_path):
+    path = faces.parent / celeba.LIST
+    path.write_bytes(b"000001.jpg 0\r\n" + line + b"\r\n")
+    assert refusal_of(celeba.load, "train", tmp_path).startswith(f"{path}: line 2 of the partition is ")
+
+
+@pytest.mark.parametrize("there", ["nothing", "list", "images"])
+def test_missing_celeba_is_named_with_its_folder_and_what_to_fetch(there, tmp_path, downloads):
+    here = tmp_path / "celeba"
+    here.mkdir()
+    if there == "images":
+        write_pictures(here, "folder", PICTURES)
+    if there == "list":
+        (here / celeba.LIST).write_text("000001.jpg 0\n")
+    assert not celeba.present(tmp_path)
+    line = refusal_of(celeba.load, "train", tmp_path)
+    assert line.startswith(f"{here}: put ") and "no network in tests" in line and "CelebA, MMLAB, CUHK" in line
+    assert (f"{celeba.LIST} (2,836,386 bytes)" in line) == (there != "list")
+    assert (f"{celeba.ZIP} (1,443,490,838 bytes)" in line) == (there != "images")
+    assert [path.name for path in downloads] == [celeba.LIST if there == "images" else celeba.ZIP]  # it gave up after the first
+
+
+def run_here(monkeypatch, program, *arguments) -> None:
+    monkeypatch.setattr(sys, "argv", [program.__name__, "celeba", *map(str, arguments)])
+    program.main()
+
+
+def test_packed_faces_come_back_nearly_as_they_were(faces, tmp_path, monkeypatch, capsys):
+    there = tmp_path / "there" / "celeba" / celeba.PACKED
+    replace_picture(faces, "000003.jpg", None)
+    run_here(monkeypatch, pack, "--data-dir", tmp_path, "--output", there)
+    stated = float(re.search(r"11 images, .* MiB, mean PSNR to the originals at 64×64 ([0-9.]+) dB", capsys.readouterr().out)[1])
+    errors = []
+    for split in SPLITS:
+        images, originals = celeba.load(split, tmp_path / "there"), expected(split, without=("000003.jpg",))
+        assert images.shape == originals.shape and images.dtype == np.uint8
+        errors += list(((images.astype(float) - originals) ** 2).mean((1, 2, 3)) / 255**2)
+        said = capsys.readouterr().out
+        assert f"{there}: train 5 of 6, validation 3 of 3, test 3 of 3; packed" in said and "not the official" in said
+    assert np.mean(-10 * np.log10(errors)) == pytest.approx(stated, abs=0.051) and stated > 38
+    with pytest.raises(SystemExit):
+        run_here(monkeypatch, pack, "--data-dir", tmp_path / "there", "--output", tmp_path / "again.zip")
+    assert "is packed already; copy it" in capsys.readouterr().err and not (tmp_path / "again.zip").exists()
+
+
+def test_originals_come_before_the_packed_form(faces, tmp_path, monkeypatch):
+    run_here(monkeypatch, pack, "--data-dir", tmp_path, "--output", tmp_path / "celeba" / celeba.PACKED)
+    assert celeba.load("train", tmp_path).tobytes() == expected("train").tobytes()
+
+
+def test_a_zip_that_is_not_the_packed_form_is_named(tmp_path):
+    (tmp_path / "celeba").mkdir()
+    with zipfile.ZipFile(tmp_path / "celeba" / celeba.PACKED, "w") as archive:
+        archive.writestr("000001.jpg", b"")
+    assert refusal_of(celeba.load, "train", tmp_path).startswith(
+        f"{tmp_path / 'celeba' / celeba.PACKED}: {celeba.LIST} is not in it"
+    )
+
+
+def test_obtaining_says_whether_the_files_are_there_and_what_to_do_if_not(faces, tmp_path, monkeypatch, downloads):
+    output = tmp_path / "celeba.json"
+    run_here(monkeypatch, obtain, "--data-dir", tmp_path, "--output", output)
+    assert store.load_json(output) == {"dataset": "celeba", "available": True, "why": None} and not downloads
+    run_here(monkeypatch, obtain, "--data-dir", tmp_path / "elsewhere", "--output", output)
+    facts = store.load_json(output)
+    assert not facts["available"] and facts["why"].startswith(f"{tmp_path / 'elsewhere' / 'celeba'}: put {celeba.LIST}")
+
+
+@needs_celeba
+def test_the_real_partition_is_the_official_one(capsys):
+    listed = celeba.partition((CELEBA / celeba.LIST).read_bytes(), CELEBA / celeba.LIST)
+    assert [len(listed[split]) for split in SPLITS] == [162_770, 19_867, 19_962]
+    assert listed["train"][0] == "000001.jpg" and listed["test"][-1] == "202599.jpg"
+    assert (CELEBA / celeba.LIST).stat().st_size == celeba.SIZES[celeba.LIST] and not capsys.readouterr().out
 
 
 # The command
