@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-import json
 import os
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 import datasets
+import store
 from config import check
 
 # What every training gets besides its own inputs under `protocol: paper`: clean images, to measure anew at every step and to
@@ -77,10 +77,26 @@ def at_hand(config: dict, dataset: str) -> bool:
     )
 
 
-def uncertain(config: dict) -> list[str]:
-    """The data sets that this run may have to go on without: optional, not at hand, and not the only ones."""
-    absent = [name for name in config["datasets"] if name in datasets.OPTIONAL and not at_hand(config, name)]
-    return absent if len(absent) < len(config["datasets"]) else []
+class Uncertain:
+    """The data sets that a run may have to go on without: optional, not at hand at its start, and not the only ones."""
+
+    def __init__(self, config: dict, checkpoints):
+        absent = [name for name in config["datasets"] if name in datasets.OPTIONAL and not at_hand(config, name)]
+        self.names = absent if len(absent) < len(config["datasets"]) else []
+        self.others = [name for name in config["datasets"] if name not in self.names]
+        self.checkpoints = checkpoints
+
+    def obtained(self) -> list[str]:
+        """For input and param functions: those that the checkpoint `obtain` could get."""
+        return [name for name, outcome in self._outcomes().items() if store.load_json(outcome)["available"]]
+
+    def missing(self) -> list[str]:
+        """For input functions: the outcomes of the others, which say why."""
+        return [outcome for outcome in self._outcomes().values() if not store.load_json(outcome)["available"]]
+
+    def _outcomes(self) -> dict[str, str]:
+        """The files it wrote; Snakemake runs it and asks again where there is none yet."""
+        return {name: self.checkpoints.obtain.get(dataset=name).output[0] for name in self.names}
 
 
 def cores(workflow, part: str) -> int:
@@ -217,8 +233,8 @@ def print_outcome(config: dict) -> None:
     if (page := report_page(config)).exists():
         for dataset in config["datasets"]:
             obtained = Path(config["results"]) / "obtained" / f"{dataset}.json"
-            if dataset in uncertain(config) and obtained.exists():
-                said = f"{dataset} is missing. {json.loads(obtained.read_text())['why']}"
+            if dataset in datasets.OPTIONAL and not at_hand(config, dataset) and obtained.exists():
+                said = f"{dataset} is missing. {store.load_json(obtained)['why']}"
             else:
                 said = (page.parent / dataset / "summary.txt").read_text()
             print(f"\n{said}", file=sys.stderr)

@@ -1,7 +1,5 @@
 import json
 
-import store
-
 TABLES = [f"{name}.csv" for name in ("table", "differences", "methods", "training")]
 TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")] + ["summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
@@ -11,19 +9,13 @@ POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
 WITH_POSTERIOR = [name for name, runs in RUNS.of.items() if any(map(RUNS.sampled, runs))]  # data sets
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
-UNCERTAIN = uncertain(config)  # data sets that the page is to say are missing where they cannot be had
-
-
-def obtained(available: bool) -> list[str]:
-    """Those of them that could be got, or could not; known when the checkpoint has tried."""
-    outcomes = {name: checkpoints.obtain.get(dataset=name).output[0] for name in UNCERTAIN}
-    return [name for name, outcome in outcomes.items() if store.load_json(outcome)["available"] == available]
-
-
-def shown(names: list[str]) -> list[str]:
-    """The tables and figures of data sets that the page shows."""
-    files = {name: [*TABLES, *PLOTS, *(POSTERIOR if name in WITH_POSTERIOR else [])] for name in names}
-    return [f"{config['results']}/report/{name}/{file}" for name in names for file in files[name]]
+REPORTED = {
+    name: [
+        f"{config['results']}/report/{name}/{file}" for file in [*TABLES, *PLOTS, *(POSTERIOR if name in WITH_POSTERIOR else [])]
+    ]
+    for name in config["datasets"]
+}
+UNCERTAIN = Uncertain(config, checkpoints)  # data sets that the page says are missing where they cannot be had
 
 
 rule table:
@@ -139,9 +131,9 @@ rule configuration:
 
 rule page:
     input:
-        shown([name for name in config["datasets"] if name not in UNCERTAIN]),
-        lambda wildcards: shown(obtained(available=True)),
-        missing=lambda wildcards: [f"{config['results']}/obtained/{name}.json" for name in obtained(available=False)],
+        [file for name in UNCERTAIN.others for file in REPORTED[name]],
+        lambda wildcards: [file for name in UNCERTAIN.obtained() for file in REPORTED[name]],
+        missing=lambda wildcards: UNCERTAIN.missing(),
         config="<results>/report/config.yaml",
     output:
         "<results>/report/index.html",
@@ -153,7 +145,7 @@ rule page:
         datasets=lambda wildcards: " ".join(
             f"{name}={config['results']}/report/{name}"
             for name in config["datasets"]
-            if name not in UNCERTAIN or name in obtained(available=True)
+            if name in [*UNCERTAIN.others, *UNCERTAIN.obtained()]
         ),
         missing=lambda wildcards, input: " ".join(["--missing", *input.missing] if input.missing else []),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),

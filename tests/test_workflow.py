@@ -1,6 +1,7 @@
 """The whole workflow on a toy configuration, with a baseline from outside the repository."""
 
 import csv
+import html
 import json
 import re
 import subprocess
@@ -47,15 +48,20 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory) -> Path:
-    """A finished run: two classical methods, two learned ones for three steps, one from outside and a variant."""
+    """A finished run: two classical methods, two learned ones for three steps, one from outside and a variant; without CelebA."""
     folder = tmp_path_factory.mktemp("toy")
+    (folder / "nowhere").write_text("a file, so that nothing can be downloaded into it")
     outside = folder / "halving"
     outside.mkdir()
     (outside / "rules.smk").write_text(RULES)
     (outside / "restore.py").write_text(RESTORE)
     few = {"steps": 3}
     config = {
-        "datasets": {"mnist5k": {"drop_patch_9": {"size": 9}, "add_noise": {"sigma": 0.2}}},
+        "datasets": {
+            "mnist5k": {"drop_patch_9": {"size": 9}, "add_noise": {"sigma": 0.2}},
+            "celeba": {"drop_patch": {"size": 32, "fill": 0.5}},
+        },
+        "data_dir": "nowhere",
         "methods": {
             "as_measured": None,
             "harmonic": None,
@@ -168,6 +174,53 @@ def test_a_failed_job_names_its_cause_and_leaves_nothing(toy):
         assert not estimate.exists()
     finally:
         model.write_bytes(kept)
+
+
+# --- a data set that cannot be had ---------------------------------------------------------------------------------------------
+
+
+def test_a_data_set_that_cannot_be_had_is_said_to_be_missing_and_why(toy, report):
+    facts = json.loads((toy / "results/obtained/celeba.json").read_text())
+    assert not facts["available"] and "nowhere/celeba: put list_eval_partition.txt (2,836,386 bytes)" in facts["why"]
+    page = (report / "index.html").read_text()
+    assert "celeba: missing</h2>" in page and html.escape(facts["why"], quote=False).replace("'", "&#39;") in page
+    assert not list(toy.glob("results/*/celeba"))
+
+
+def celeba_jobs(folder: Path, *arguments: str) -> set[str]:
+    """The programs that a run would call for CelebA."""
+    run = snakemake(folder, "-n", "-p", *arguments)
+    assert run.returncode == 0, run.stderr[-4000:]
+    return {line.split()[2] for line in re.findall(r"python -m .*", run.stdout + run.stderr) if "celeba" in line}
+
+
+CHAPTER = {"datasets.prepare", "measurements.measure", "metrics.score", "reports.table", "reports.restorations", "reports.page"}
+
+
+def test_files_that_came_later_are_found_and_run_alone(toy, tmp_path):
+    (tmp_path / "celeba").mkdir()
+    (tmp_path / "celeba" / "celeba_64.zip").write_bytes(b"never opened in a dry run")
+    assert celeba_jobs(toy, "--config", f"data_dir={tmp_path}") > CHAPTER
+    run = snakemake(toy, "-n", "--config", f"data_dir={tmp_path}")
+    assert "mnist5k" not in (run.stdout + run.stderr).replace("results/report/mnist5k", "")
+
+
+def test_a_download_that_succeeds_adds_the_data_set_to_the_run(toy):
+    outcome = toy / "results/obtained/celeba.json"
+    kept = outcome.read_text()
+    try:
+        outcome.write_text(json.dumps({"dataset": "celeba", "available": True, "why": None}))
+        assert celeba_jobs(toy) > CHAPTER
+    finally:
+        outcome.write_text(kept)
+
+
+def test_a_data_set_alone_that_cannot_be_had_is_an_error(toy, tmp_path):
+    config = yaml.safe_load((toy / "toy.yaml").read_text())
+    del config["datasets"]["mnist5k"]
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(config | {"methods": {"as_measured": None}}))
+    run = snakemake(tmp_path)
+    assert run.returncode != 0 and "celeba: put list_eval_partition.txt" in run.stdout + run.stderr
 
 
 # --- the protocols -------------------------------------------------------------------------------------------------------------
