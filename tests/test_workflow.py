@@ -219,6 +219,7 @@ def test_a_data_set_alone_that_cannot_be_had_is_an_error(toy, tmp_path):
     config = yaml.safe_load((toy / "toy.yaml").read_text())
     del config["datasets"]["mnist5k"]
     (tmp_path / "toy.yaml").write_text(yaml.safe_dump(config | {"methods": {"as_measured": None}}))
+    (tmp_path / "nowhere").write_text("a file, as above")
     run = snakemake(tmp_path)
     assert run.returncode != 0 and "celeba: put list_eval_partition.txt" in run.stdout + run.stderr
 
