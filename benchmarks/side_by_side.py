@@ -79,7 +79,7 @@ class Bench:
             "torch": torch.__version__,
             "date": datetime.date.today().isoformat(),
             "commit": commit(),
-            "cores_busy_otherwise": f"{self.busy():.2f}",
+            "cores_busy_otherwise": "unknown" if (others := self.busy()) is None else f"{others:.2f}",
         }
 
     def write(self, part: str, rows: Rows, notes: str) -> None:

@@ -238,7 +238,7 @@ def timed(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
             estimates.append(checked(estimate, batch))
         runs.append(seconds)
     median = np.median(runs, axis=0)
-    if (others := busy()) > 0.25:
+    if ((others := busy()) or 0) > 0.25:
         print(f"warning: other programs kept {others:.1f} cores busy meanwhile; do not trust these times", file=sys.stderr)
     kept_seconds = [float(median[step - 1]) for step in steps]
     facts = {"steps": steps, "seconds": kept_seconds, "runs": len(runs), "images": len(batch.y), "others_busy": others}
@@ -288,9 +288,12 @@ def device_name() -> str:
         return platform.processor() or platform.machine()
 
 
-def others_busy() -> Callable[[], float]:
-    """A function that says how many cores other programs have kept busy since this call."""
-    import psutil
+def others_busy() -> Callable[[], float | None]:
+    """A function that says how many cores other programs have kept busy since this call; None where psutil is not installed."""
+    try:
+        import psutil
+    except ModuleNotFoundError:  # a machine that has PyTorch and little else
+        return lambda: None
 
     def busy() -> float:
         times = psutil.cpu_times()

@@ -670,3 +670,11 @@ def test_a_method_that_yields_nothing_is_told_so(bench):
     measured = contract.Measured(np.zeros((2, 8, 8, 1), np.float32), {"family": "add_noise", "options": {"sigma": 0.1}})
     with pytest.raises(SystemExit, match="^the method yields no estimate$"):
         bench(lambda part: iter(()), measured)
+
+
+def test_timing_needs_no_psutil(monkeypatch):
+    """A machine with PyTorch alone cannot say what others did, and still times."""
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    measured = noisy((4, 28, 28, 1))
+    _, facts = contract.timed(lambda part: iter([part.y]), measured)
+    assert facts["others_busy"] is None and len(facts["seconds"]) == 1
