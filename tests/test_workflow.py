@@ -161,21 +161,6 @@ def test_a_changed_search_does_not_train_again(toy):
     )
 
 
-def test_a_failed_job_names_its_cause_and_leaves_nothing(toy):
-    """A model that cannot be read stops the restoration in one line, and no estimate appears."""
-    model = toy / "results/models/mnist5k/add_noise/acsg/4/model.pt"
-    kept = model.read_bytes()
-    estimate = toy / "results/restored/mnist5k/add_noise/acsg/4/test.npy"
-    try:
-        model.write_bytes(kept[:1000])
-        run = snakemake(toy, str(estimate.relative_to(toy)), "--forcerun", "acsg_restore", "--rerun-triggers", "mtime")
-        assert run.returncode != 0
-        assert "not the weights of this method" in run.stdout + run.stderr
-        assert not estimate.exists()
-    finally:
-        model.write_bytes(kept)
-
-
 # --- a data set that cannot be had ---------------------------------------------------------------------------------------------
 
 
@@ -278,3 +263,21 @@ def test_facts_say_the_protocol(toy, report):
     scores = [row["protocol"] for path in toy.glob("results/scores/**/t*.csv") for row in rows(path)]
     assert scores and set(scores) == {"sound"}
     assert "<b>Protocol: sound</b>" in (report / "index.html").read_text()
+
+
+# --- last, as it leaves an estimate missing ---------------------------------------------------------------------------------------
+
+
+def test_a_failed_job_names_its_cause_and_leaves_nothing(toy):
+    """A model that cannot be read stops the restoration in one line, and no estimate appears."""
+    model = toy / "results/models/mnist5k/add_noise/acsg/4/model.pt"
+    kept = model.read_bytes()
+    estimate = toy / "results/restored/mnist5k/add_noise/acsg/4/test.npy"
+    try:
+        model.write_bytes(kept[:1000])
+        run = snakemake(toy, str(estimate.relative_to(toy)), "--forcerun", "acsg_restore", "--rerun-triggers", "mtime")
+        assert run.returncode != 0
+        assert "not the weights of this method" in run.stdout + run.stderr
+        assert not estimate.exists()
+    finally:
+        model.write_bytes(kept)
