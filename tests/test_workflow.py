@@ -265,7 +265,7 @@ def test_facts_say_the_protocol(toy, report):
     assert "<b>Protocol: sound</b>" in (report / "index.html").read_text()
 
 
-# --- last, as it leaves an estimate missing ---------------------------------------------------------------------------------------
+# --- last, as it leaves an estimate missing -------------------------------------------------------------------------------------
 
 
 def test_a_failed_job_names_its_cause_and_leaves_nothing(toy):
