@@ -14,8 +14,8 @@ def restore(measured: Measured, *, width: float) -> Iterator[np.ndarray]:
     weight = mask.astype(np.float32)
     above = gaussian_filter(weight * y, sigma=(0, width, width, 0), mode="constant", truncate=8)
     below = gaussian_filter(weight, sigma=(0, width, width, 0), mode="constant", truncate=8)
-    mean = (weight * y).sum((1, 2, 3), keepdims=True) / np.maximum(weight.sum((1, 2, 3), keepdims=True), 1)
-    # Far from every seen value both blurs vanish; there the image's own mean stands in.
+    mean = (weight * y).sum((1, 2), keepdims=True) / np.maximum(weight.sum((1, 2), keepdims=True), 1)
+    # Far from every seen value both blurs vanish; there the mean of the image's channel stands in.
     yield np.where(mask, y, np.where(below > 1e-6, above / np.maximum(below, 1e-6), mean))
 
 

@@ -36,7 +36,7 @@ def restore(measured: Measured, *, weight: float, steps: int) -> Iterator[np.nda
     tau = 0.25 if sigma else 0.05  # primal step; images move by hundredths where the data term does not pull
     dual = 1 / (8 * tau)  # τ · dual · ‖∇‖² <= 1
     weight_of = mask.astype(np.float32)
-    mean = (weight_of * y).sum((1, 2, 3), keepdims=True) / np.maximum(weight_of.sum((1, 2, 3), keepdims=True), 1)
+    mean = (weight_of * y).sum((1, 2), keepdims=True) / np.maximum(weight_of.sum((1, 2), keepdims=True), 1)
     x = x_bar = np.where(mask, y, mean)
     p = np.zeros((2, *y.shape), np.float32)
     for done in range(1, steps + 1):
