@@ -5,6 +5,7 @@ scale that the paper has for the data set.
 Legend: B batch, H W C image, D latent, P planes of what an encoder sees: y alone (1), or y and its mask (2).
 """
 
+import copy
 import sys
 from collections.abc import Iterable
 from itertools import pairwise
@@ -297,6 +298,29 @@ def in_training(network: nn.Module) -> nn.Module:
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.track_running_stats = True
     return network
+
+
+def folded(network: Encoder | Decoder) -> Encoder | Decoder:
+    """A copy that is the same function in evaluation mode, each batch norm folded into the layer with weights before it.
+
+    For a search, which runs a generator and its gradient hundreds of times for an image.
+    """
+    made, found = copy.deepcopy(network), []
+    for layer in made.body:
+        if not isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            found.append(layer)
+            continue
+        before = next(each for each in reversed(found) if hasattr(each, "weight"))
+        scale = layer.weight / (layer.running_var + layer.eps).sqrt()  # [C]
+        shift = layer.bias - layer.running_mean * scale
+        times = before.bias.numel() // scale.numel()  # of a linear layer's outputs, which are stored channels last
+        scale, shift = scale.repeat(times), shift.repeat(times)
+        outputs = 1 if isinstance(before, nn.ConvTranspose2d) else 0  # the axis of the weights
+        with torch.no_grad():
+            before.weight.mul_(scale.view([-1 if axis == outputs else 1 for axis in range(before.weight.dim())]))
+            before.bias.mul_(scale).add_(shift)
+    made.body = nn.Sequential(*found)
+    return made
 
 
 NETWORKS = {kind.__name__: kind for kind in (Encoder, Decoder, Discriminator, SkipDecoder)}

@@ -16,7 +16,7 @@ from torch import Generator, nn
 from measurements.families import AddNoise, DropIndependent, DropPatch
 from methods.acsg.model import AmbientGAN
 from methods.ambient_vaegan.model import AmbientVAEGAN, L_prior, cross_entropy, nll, paper_learning_rate
-from methods.networks import NETWORKS, Gaussian, ToImage, Verdict, initialise
+from methods.networks import NETWORKS, Gaussian, ToImage, Verdict, folded, initialise
 from methods.training import rmsprop, update
 
 SHAPE = (28, 28, 1)
@@ -300,6 +300,27 @@ PARAMETERS = {
 @pytest.mark.parametrize(("name", "shape"), PARAMETERS)
 def test_parameters_by_hand(name, shape):
     assert sum(weight.numel() for weight in NETWORKS[name](shape).parameters()) == PARAMETERS[name, shape]
+
+
+@pytest.mark.parametrize(("shape", "latent", "features"), [(SHAPE, 20, (64, 4, 4)), (CELEBA, 128, (256, 4, 4))])
+def test_folded_batch_norm_is_the_same_function(shape, latent, features):
+    for name, given in (("Encoder", rand(3, *shape)), ("Decoder", torch.randn(3, latent, generator=seeded()))):
+        network = initialise(NETWORKS[name](shape), seeded()).double()
+        with torch.no_grad():
+            for layer in network.modules():
+                if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):  # as after a training
+                    for values, low, high in (
+                        (layer.weight, 0.5, 2),
+                        (layer.bias, -1, 1),
+                        (layer.running_mean, -1, 1),
+                        (layer.running_var, 0.1, 3),
+                    ):
+                        values.uniform_(low, high, generator=seeded(len(values)))
+            before = network.eval()(given.double())
+            quick = folded(network)
+            assert not [layer for layer in quick.modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
+            for a, b in zip(before, quick(given.double()), strict=True):
+                torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(("shape", "latent", "features"), [(SHAPE, 20, (64, 4, 4)), (CELEBA, 128, (256, 4, 4))])

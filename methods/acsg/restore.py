@@ -6,11 +6,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from measurements.families import from_facts
 from methods.contract import Measured, main
+from methods.networks import folded
 from methods.training import trained
 
 
@@ -34,12 +36,14 @@ def restore(
     """
     shape = measured.y.shape[1:]
     gen, dis = trained(model, shape, "decoder", "discriminator", protocol=measured.protocol)
-    device = next(gen.parameters()).device
+    device, latent = next(gen.parameters()).device, gen.made_with["latent"]
+    if measured.protocol == "sound":
+        gen = folded(gen)
     family = from_facts(measured.family)
     draws = Generator(device).manual_seed(seed)
     y = torch.from_numpy(measured.y).to(device)
-    seen = torch.from_numpy(measured.mask.copy()).to(device)  # [N, H, W, C]
-    n, latent = len(y), gen.body[0].in_features
+    seen = torch.from_numpy(measured.mask.astype(np.float32)).to(device)  # [N, H, W, C]
+    n = len(y)
     z = torch.randn(restarts, 1, latent, generator=draws, device=device).repeat(1, n, 1).requires_grad_()
     optimizer = torch.optim.Adam([z], lr=learning_rate)
     if loss == "features":
@@ -48,7 +52,7 @@ def restore(
 
     def error(x: Tensor) -> Tensor:
         """‖f_θ(x) - y‖² of each image with its own θ, [R, N]; a lost value tells nothing."""
-        return (torch.where(seen, x - y, 0) ** 2).sum((2, 3, 4))
+        return ((x - y) * seen).square().sum((2, 3, 4))
 
     def mismatch(x: Tensor) -> Tensor:
         """The published feature loss of each image, [R, N]."""
@@ -58,10 +62,11 @@ def restore(
 
     for _ in range(steps):
         x = gen(z.flatten(0, 1)).unflatten(0, (restarts, n))  # [R, N, H, W, C]
-        objective = (error if loss == "measurement" else mismatch)(x) + penalty * (z**2).sum(2)
+        off = error(x)  # [R, N]
+        objective = (off if loss == "measurement" else mismatch(x)) + penalty * (z**2).sum(2)
         (gradient,) = torch.autograd.grad(objective.sum(), z)
         with torch.no_grad():
-            best = error(x).argmin(0)  # [N]
+            best = off.argmin(0)  # [N]
             yield x.detach()[best, torch.arange(n, device=device)]
         z.grad = gradient
         optimizer.step()
