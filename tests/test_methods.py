@@ -393,7 +393,7 @@ def test_samples_do_not_depend_on_neighbours(world, method, measurement):
 def test_the_command_writes_samples_and_their_facts(world, command, tmp_path, method, monkeypatch):
     """Chunk by chunk, of the first images only."""
     monkeypatch.setattr(contract, "SAMPLED", 10)
-    monkeypatch.setitem(contract.CHUNK, "sound", 12)
+    monkeypatch.setattr(contract, "CHUNK", 12 * 28 * 28)
     measurement = applies_to(method)[0]
     given = arguments(world.inputs(method, measurement, "sample"), method)
     outcome = command(f"methods.{method}.restore", *given, "--output", tmp_path / "posterior.npy", "--seed", 2, "--samples", 3)
