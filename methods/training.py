@@ -215,7 +215,7 @@ class Training:
         self, learner: Learner, generator: Generator, draw: Callable[[], Batch], watch: Watch | None = None, record: bool = False
     ):
         self.learner, self.generator, self.draw, self.watch = learner, generator, draw, watch
-        self.run = Recorded(self.one_step, generator) if record else self.one_step
+        self.run = Recorded(self.one_step, generator) if record and generator.device.type == "cuda" else self.one_step
         self.step, self.log = 0, []
         self.total: dict[str, Tensor] = {}  # of each loss, since the last row of the log
         self.began = time.monotonic()  # less what was trained before
