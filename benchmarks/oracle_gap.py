@@ -6,7 +6,8 @@ trains a method as the workflow does, on its one measurement of each image, and 
 nothing. A look is a row of the csv: `validation_mse`, the clean error on validation images (what the original selects by; an
 oracle, as it needs clean images); `test_psnr`, per image and then averaged; `held_out`, a criterion on measurements alone:
 
-    drops  the mean of (x̂(f_θ'(y)) - y)² over values that θ let through and a further draw θ' hid from the network
+    drops  the mean of (x̂(f_θ'(y)) - y)² over values that θ let through and a further θ' hid from the network: a tenth of those
+           that are dropped independently, so that its input is nearly that of the test, and another patch
     noise  the mean of (x̂(y + τ n) - (y - n / τ))², n ~ N(0, σ²): recorrupted-to-recorrupted (Pang et al., CVPR 2021), τ = 1/2
 
 Validation and test are measured here, in the draws of the workflow. The draws of the criterion are the same at every look.
@@ -29,7 +30,7 @@ from methods import contract, device, training
 from methods.training import Batch, Learner, Watch
 from metrics.metrics import PSNR_CEILING
 
-TAU = 0.5
+TAU, HIDDEN = 0.5, 0.1
 BATCH = 500  # images restored at a time
 
 
@@ -39,7 +40,7 @@ def hidden(measurement, batch: Batch, sigma: float | None, generator: Generator)
     if sigma is not None:
         n = sigma * torch.randn(y.shape, generator=generator, device=y.device)
         return batch | {"y": y + TAU * n}, y - n / TAU, torch.ones_like(y, dtype=torch.bool)
-    again = measurement.draw(len(y), tuple(y.shape[1:]), generator)
+    again = measurement.further(HIDDEN).draw(len(y), tuple(y.shape[1:]), generator)
     return {"y": measurement.apply(y, again), "theta": theta & again}, y, (theta & ~again).expand_as(y)
 
 

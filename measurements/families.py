@@ -13,7 +13,7 @@ the forward models in config/schema.yaml.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -32,6 +32,10 @@ class Dropping:
     def told(self, theta: Tensor) -> Tensor:
         """The mask itself, bool."""
         return theta
+
+    def further(self, part: float) -> "Dropping":
+        """A family of masks that hide more of what was seen: another of its own, unless it can hide just a `part`."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,9 @@ class DropIndependent(Dropping):
     def unbiased(self, y: Tensor) -> Tensor:
         """Inverted dropout about the fill value; E y = x at the price of variance."""
         return self.fill + (y - self.fill) / (1 - self.p)
+
+    def further(self, part: float) -> "DropIndependent":
+        return replace(self, p=part)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from measurements.families import DropIndependent, Dropping
+from measurements.families import Dropping
 from methods.ambient_vaegan.model import cross_entropy
 from methods.networks import Decoder, Discriminator, Encoder, Gaussian, initialise
 from methods.training import Batch, Learner, adam, update
@@ -114,10 +114,7 @@ class EvidenceBound(Learner):
         is lost, of patches one more."""
         if not self.hide:
             return seen
-        family = self.measurement
-        if isinstance(family, DropIndependent):
-            family = DropIndependent(p=self.hide, per_channel=family.per_channel)
-        return seen & family.draw(len(seen), self.shape, generator)
+        return seen & self.measurement.further(self.hide).draw(len(seen), self.shape, generator)
 
     def measure(self, x: Tensor, generator: Generator) -> Tensor:
         """f_θ(x) with θ drawn afresh."""
