@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.side_by_side import Bench, interleaved, medians, parser
-from methods.device import autocast
+from methods.device import has_bfloat16
 
 SIDE = {"cpu": 512, "cuda": 8192}  # of the matrices
 COPIED = {"cpu": 2**28, "cuda": 2**32}  # bytes
@@ -63,8 +63,7 @@ class Rates(NamedTuple):
 
     def training(self, device: torch.device) -> float:
         """The rate in the precision in which networks train on the device."""
-        with autocast(device):
-            return self.bfloat16 if torch.is_autocast_enabled(device.type) else self.float32
+        return self.bfloat16 if has_bfloat16(device) else self.float32
 
 
 def rates(device: torch.device, repetitions: int) -> Rates:

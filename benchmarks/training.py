@@ -7,6 +7,8 @@
     released                   the same with networks and optimisers as PyTorch makes them by default
     deepinv                    the trainer of deepinv 0.5.0 on our networks and losses (benchmarks/with_deepinv.py)
     deepinv, default networks  the same on networks and optimisers as PyTorch makes them by default
+    …, float32                 the same in float32, as they run unless told otherwise; only on a device that computes in bfloat16,
+                               where all others do
 
 All draw their batches from the same measurements in memory by the same function. The floor is what the products of our step
 would take at this machine's rate for products of large matrices.
@@ -21,6 +23,7 @@ from torch import Generator, Tensor, nn
 from benchmarks.roofline import cost, rates
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, medians, parser, with_deepinv
 from methods.ambient_vaegan.model import AmbientVAEGAN
+from methods.device import autocast, has_bfloat16
 from methods.networks import FlattenChannelsLast, ToImage, UnflattenChannelsLast
 from methods.training import Batch, Learner, Recorded, Training, draw_batch, update
 
@@ -43,6 +46,13 @@ def with_default_networks(learner: AmbientVAEGAN) -> AmbientVAEGAN:
         name: torch.optim.RMSprop(network.parameters(), lr=3e-4, alpha=0.9) for name, network in learner.networks.items()
     }
     return learner
+
+
+def in_float32(learner: AmbientVAEGAN) -> AmbientVAEGAN:
+    """Such a learner that computes in float32, whatever the device can do: what PyTorch does unless told otherwise."""
+    for network in learner.networks.values():
+        network.precision = lambda where: autocast(where, wanted=False)
+    return with_default_networks(learner)
 
 
 def by_default(layers: nn.Sequential) -> nn.Sequential:
@@ -83,10 +93,13 @@ def schedules(bench: Bench, batch: int, record: bool = True) -> dict[str, Callab
     if record and bench.device.type == "cuda":
         steps["ours, not recorded"] = engine(*new(AmbientVAEGAN), record=False)
     steps["three passes"] = engine(*new(ThreePasses), record=False)
-    steps["released"] = engine(*new(ThreePasses, with_default_networks), record=False)
+    changes = {"": with_default_networks} | ({", float32": in_float32} if has_bfloat16(bench.device) else {})
+    for precision, change in changes.items():
+        steps[f"released{precision}"] = engine(*new(ThreePasses, change), record=False)
     if deepinv := with_deepinv():
         steps["deepinv"] = deepinv.training(*new(AmbientVAEGAN))
-        steps["deepinv, default networks"] = deepinv.training(*new(AmbientVAEGAN, with_default_networks))
+        for precision, change in changes.items():
+            steps[f"deepinv, default networks{precision}"] = deepinv.training(*new(AmbientVAEGAN, change))
     return steps
 
 

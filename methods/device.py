@@ -1,5 +1,7 @@
 """The device that a learned method runs on, and the lease that keeps a GPU to one job."""
 
+import contextlib
+import ctypes
 import os
 import sys
 import tempfile
@@ -19,6 +21,7 @@ def take() -> torch.device:
     """
     global _lease
     if not torch.cuda.is_available():
+        keep_memory()
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True  # every batch has the same shape
     if _lease is None:
@@ -41,12 +44,25 @@ def take() -> torch.device:
     return torch.device("cuda", torch.cuda.current_device())
 
 
+def keep_memory() -> None:
+    """Let glibc keep what is freed for the next step, as PyTorch does on a GPU; other C libraries are left alone.
+
+    By default it gives large tensors back to the system, and fetching their pages anew costs more than a sum over them.
+    """
+    M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for name, value in {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1, M_TOP_PAD: 64 * 2**20}.items():
+            mallopt(name, value)
+
+
+def has_bfloat16(where: torch.device) -> bool:
+    """Whether the device computes products and convolutions in bfloat16 by itself."""
+    if where.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return where.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
 def autocast(where: torch.device, wanted: bool = True) -> torch.autocast:
     """bfloat16 for products and convolutions, if wanted and the device computes in it; else a block that changes nothing."""
-    if not wanted:
-        able = False
-    elif where.type == "cuda":
-        able = torch.cuda.is_bf16_supported()
-    else:
-        able = where.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast(where.type, torch.bfloat16, enabled=able)
+    return torch.autocast(where.type, torch.bfloat16, enabled=wanted and has_bfloat16(where))

@@ -10,6 +10,7 @@ import csv
 import functools
 import inspect
 import math
+import os
 import pickle
 import signal
 import sys
@@ -82,6 +83,10 @@ def as_told(theta: Tensor, shape: tuple[int, int, int]) -> Tensor:
 
 class Interrupted(Exception):
     """Training was told to stop and has saved what it had."""
+
+
+class Unrecordable(Exception):
+    """This GPU, or this version of PyTorch, does not record a step."""
 
 
 def update(optimizers: dict[str, Optimizer], losses: dict[str, Tensor]) -> None:
@@ -201,11 +206,18 @@ class Recorded:
             torch.cuda.current_stream().wait_stream(self.side)
         else:
             if self.left == 0:
-                self.graph.register_generator_state(self.generator)
-                with torch.cuda.graph(self.graph):
-                    self.step()
+                self.record()
             self.graph.replay()
         self.left -= 1
+
+    def record(self) -> None:
+        """Raises Unrecordable; the GPU is then in no state to go on in this process."""
+        try:
+            self.graph.register_generator_state(self.generator)
+            with torch.cuda.graph(self.graph):
+                self.step()
+        except RuntimeError as error:
+            raise Unrecordable(next(iter(str(error).splitlines()), "") or type(error).__name__) from error
 
 
 class Training:
@@ -308,7 +320,7 @@ def fit(
     With `measure` each batch is measured when it is drawn (`draw_batch`). Continues from `checkpoint` where there is one, bit
     for bit on the CPU, and writes it every SAVE_EVERY seconds and on SIGINT or SIGTERM (then raises Interrupted). Raises
     SystemExit at the end of the first row with a non-finite loss; no checkpoint is written after one. On a GPU steps are played
-    back from a recording where the data lie there, unless `record` is false.
+    back from a recording where the data lie there, unless `record` is false; raises Unrecordable where that cannot be.
     """
     learner.steps = steps
     record = record and all(values.is_cuda for values in data.values())
@@ -395,7 +407,11 @@ def main(make: type[Learner]) -> None:
         except Interrupted as interruption:
             print(interruption, flush=True)
             sys.exit(143)
-        made_of |= {"threads": args.threads} | ({"selected": more["watch"].choose(learner)} if paper else {})
+        except Unrecordable as reason:
+            print(f"starting again with --plain, as a step could not be recorded: {reason}", flush=True)
+            os.execv(sys.executable, [*sys.orig_argv, "--plain"])
+        made_of |= {"threads": args.threads, "precision": "bfloat16" if device.has_bfloat16(where) else "float32"}
+        made_of |= {"selected": more["watch"].choose(learner)} if paper else {}
         finish(args.output, learner, log, made_of)
         checkpoint.unlink(missing_ok=True)
 

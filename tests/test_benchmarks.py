@@ -110,6 +110,17 @@ def test_default_networks_are_the_same_functions_of_the_same_number_of_weights(d
     torch.testing.assert_close(plain_last(maps), ours_last(maps))
 
 
+def test_default_networks_compute_in_float32_where_asked(data, monkeypatch):
+    """The same learner in both precisions, on a device that computes in bfloat16 by itself."""
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: True)
+    seen = []
+    for change in (training.with_default_networks, training.in_float32):
+        made = change(learner())
+        made.enc.body[0].register_forward_hook(lambda _, __, output: seen.append(output.dtype))
+        made.enc(data["y"][:2].float())
+    assert seen == [torch.bfloat16, torch.float32]
+
+
 needs_deepinv = pytest.mark.skipif(not importlib.util.find_spec("deepinv"), reason="deepinv is not installed (`make bench`)")
 
 

@@ -6,6 +6,7 @@ import importlib
 import json
 import math
 import os
+import platform
 import re
 import shutil
 import signal
@@ -590,6 +591,45 @@ def test_what_is_not_this_method_s_model_is_one_line(take_cpu, tmp_path, content
     assert str(model) in stop.value.code
     assert "delete it and train again" in stop.value.code
     assert "\n" not in stop.value.code
+
+
+WITHOUT_GRAPHS = """
+import runpy
+from methods import training
+plain = training.fit
+def fit(*arguments, record, **options):
+    if record:
+        raise training.Unrecordable("operation not permitted when stream is capturing")
+    return plain(*arguments, record=record, **options)
+training.fit = fit
+runpy.run_module("methods.acsg.train", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_where_a_step_cannot_be_recorded_the_training_starts_again_without(measured, tmp_path):
+    line = [sys.executable, "-c", WITHOUT_GRAPHS, "--y", measured / "train.y.npy", "--output", tmp_path, "--steps", "3"]
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(list(map(str, line)), env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "starting again with --plain, as a step could not be recorded: operation not permitted" in ended.stdout
+    assert json.loads((tmp_path / "train.json").read_text())["options"]["steps"] == 3
+
+
+REUSE = """
+import resource, torch
+from methods import device
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(2**24).sum()  # 64 MiB, 16,384 pages
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults(), device.keep_memory(), faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_freed_memory_is_kept_for_the_next_step():
+    said = subprocess.run([sys.executable, "-c", REUSE], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert int(said) < 100
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
