@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Generator, nn
 
-from benchmarks import restoration, roofline, side_by_side, training
+from benchmarks import oracle_gap, restoration, roofline, side_by_side, training
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, markdown, medians
-from measurements.families import Dropping
+from measurements.families import AddNoise, DropIndependent, Dropping, DropPatch
 from methods import contract
 from methods.ambient_vaegan.model import AmbientVAEGAN
 from methods.training import update
@@ -196,3 +196,28 @@ def test_measurements_are_of_the_family_asked_for(monkeypatch):
     dropped = bench.measured("drop_patch", 3)
     assert (~dropped.mask).sum((1, 2, 3)).tolist() == [14 * 14] * 3
     assert np.std(bench.measured("add_noise", 3).y) > 0.2
+
+
+def test_the_criterion_on_noisy_measurements_is_the_clean_error_and_a_constant():
+    """R2R: the noise of its target is independent of that of the network's input, so only σ² (1 + 1/τ²) comes on top."""
+    sigma, x = 0.2, torch.rand(200, *SHAPE, generator=seeded(0))
+    y = x + sigma * torch.randn(x.shape, generator=seeded(1))
+    batch, wanted, where = oracle_gap.hidden(
+        AddNoise(sigma), {"y": y, "theta": torch.full((200, 1, 1, 1), sigma)}, sigma, seeded(2)
+    )
+    estimate = 0.3 + 0.4 * batch["y"]
+    held_out, clean = ((estimate - other)[where].square().mean() for other in (wanted, x))
+    assert float(held_out - clean) == pytest.approx(sigma**2 * (1 + 1 / oracle_gap.TAU**2), rel=0.02)
+
+
+@pytest.mark.parametrize("family", [DropIndependent(0.5, fill=0.3), DropPatch(14, fill=0.3)])
+def test_the_criterion_on_drops_is_of_seen_values_that_the_network_is_not_shown(family):
+    x = torch.rand(50, *SHAPE, generator=seeded(0))
+    theta = family.draw(50, SHAPE, seeded(1))
+    batch, wanted, where = oracle_gap.hidden(family, {"y": family.apply(x, theta), "theta": theta}, None, seeded(2))
+    assert torch.equal(wanted[where], x[where])  # they were seen …
+    assert (batch["y"][where] == 0.3).all()  # … and are no more
+    assert not batch["theta"].expand_as(where)[where].any()
+    assert torch.equal(batch["theta"].expand_as(where) | where, theta.expand_as(where))
+    if isinstance(family, DropIndependent):
+        assert float(where.float().mean()) == pytest.approx(0.5 * oracle_gap.HIDDEN, rel=0.1)
