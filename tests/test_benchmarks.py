@@ -10,7 +10,7 @@ from torch import Generator, nn
 
 from benchmarks import oracle_gap, restoration, roofline, side_by_side, training
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, markdown, medians
-from measurements.families import AddNoise, DropIndependent, Dropping, DropPatch
+from measurements.families import AddNoise, DropIndependent, DropPatch, Dropping
 from methods import contract
 from methods.ambient_vaegan.model import AmbientVAEGAN
 from methods.training import update
