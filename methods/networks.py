@@ -1,4 +1,5 @@
-"""The paper's three networks (3×3 kernels, stride 2, ReLU, batch norm except where noted), and a decoder with skip connections.
+"""The paper's three networks (3×3 kernels, stride 2, ReLU, batch norm except where noted), and two of ours: a decoder with skip
+connections, and one that says how far off a reconstruction may be.
 
 Images go in and come out as [B, H, W, C] in [0, 1]; inside, the same memory is read as [B, C, H, W] (channels last), on the
 scale that the paper has for the data set.
@@ -281,6 +282,24 @@ class SkipDecoder(Network):
             return self.outside(self.image(maps))
 
 
+class Spread(Network):
+    """s, how far each value of a reconstruction x^g may be from the image, from x^g and what the encoder saw."""
+
+    LEAST = 1 / 255  # a step of an 8-bit image
+
+    def __init__(self, shape: tuple[int, int, int], planes: int = 1):
+        super().__init__(shape, planes=planes)
+        channels, width = shape[2], architecture(shape).skip[0]
+        widths = ((1 + planes) * channels, width, width)
+        layers = [part for i, o in pairwise(widths) for part in (nn.Conv2d(i, o, 3, padding=1), nn.ReLU(inplace=True))]
+        self.body = nn.Sequential(*layers, nn.Conv2d(width, channels, 1))
+
+    def forward(self, x: Tensor, y: Tensor, seen: Tensor | None = None) -> Tensor:  # [B, H, W, C] each, in [LEAST, 1]
+        with self.precision(y.device):
+            maps = self.body(torch.cat([self.inside(x), self.stacked(y, seen)], dim=1))
+        return self.LEAST + (1 - self.LEAST) * (maps.float() - 2).sigmoid().permute(0, 2, 3, 1)
+
+
 def at_test(network: nn.Module, protocol: str = "sound") -> nn.Module:
     """Evaluation mode; under the paper's protocol batch norm uses the statistics of each batch, so that neighbours matter."""
     network.eval()
@@ -323,7 +342,7 @@ def folded(network: Encoder | Decoder) -> Encoder | Decoder:
     return made
 
 
-NETWORKS = {kind.__name__: kind for kind in (Encoder, Decoder, Discriminator, SkipDecoder)}
+NETWORKS = {kind.__name__: kind for kind in (Encoder, Decoder, Discriminator, SkipDecoder, Spread)}
 
 
 def packed(network: Network) -> dict:

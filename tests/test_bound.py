@@ -9,7 +9,7 @@ from torch import Generator, nn
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
 from measurements.families import AddNoise, DropIndependent, DropPatch
-from methods.ambient_vaegan_elbo.model import EvidenceBound, kl, log_normal, log_ratio
+from methods.ambient_vaegan_elbo.model import EvidenceBound, crps, kl, log_normal, log_ratio
 from methods.ambient_vaegan_skip.model import SkipVAEGAN
 from methods.networks import Gaussian
 from methods.supervised_elbo.train import SupervisedBound
@@ -90,7 +90,7 @@ def bounds(samples, draws=40):
     made.enc, made.dec = Fixed(torch.zeros(1, 3), torch.zeros(1, 3)), Linear(weight)
     y = (weight @ torch.randn(3, generator=seeded(6))) + 0.2 * torch.randn(784, generator=seeded(7))
     evidence = MultivariateNormal(torch.zeros(784), 0.04 * torch.eye(784) + weight @ weight.T).log_prob(y)
-    made.optimizers = {"bound": torch.optim.SGD([*made.enc.parameters(), *made.dec.parameters()], lr=0.0)}
+    made.optimizers["bound"] = torch.optim.SGD([*made.enc.parameters(), *made.dec.parameters()], lr=0.0)
     batch = {"y": y.view(1, *SHAPE).expand(B, -1, -1, -1), "theta": torch.full((B, 1, 1, 1), 0.2)}
     g = seeded(8)
     with torch.autocast("cpu", enabled=False):
@@ -187,4 +187,45 @@ def test_the_adversary_pulls_with_the_stated_force():
 
 
 def test_without_an_adversary_there_is_no_discriminator():
-    assert set(learner(EvidenceBound, FAMILIES[0], adversary=0.0).networks) == {"encoder", "decoder"}
+    assert set(learner(EvidenceBound, FAMILIES[0], adversary=0.0).networks) == {"encoder", "decoder", "spread"}
+
+
+# --- how far off a reconstruction may be ---------------------------------------------------------------------------------------
+
+
+def test_crps_is_the_distance_between_the_distribution_functions():
+    """∫ (F(t) - [t ≥ y])² dt, by the trapezoidal rule."""
+    t = torch.linspace(-4, 5, 90_001, dtype=torch.float64)
+    for y, mean, sigma in ((0.2, 0.5, 0.1), (0.5, 0.5, 0.3), (0.9, 0.1, 0.7)):
+        apart = (Normal(mean, sigma).cdf(t) - (t >= y).double()) ** 2
+        assert float(crps(*map(torch.tensor, (y, mean, sigma)))) == pytest.approx(float(torch.trapezoid(apart, t)), rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", [EvidenceBound, SkipVAEGAN])
+@pytest.mark.parametrize("measurement", FAMILIES, ids=str)
+def test_the_spread_that_costs_least_is_the_error_of_the_reconstruction(kind, measurement):
+    """Not that of the target's own noise, and of drops only where the encoder was not shown the value."""
+    made, g = learner(kind, measurement), seeded(1)
+    x = torch.full((400, *SHAPE), 0.5)
+    theta = measurement.draw(400, SHAPE, g)
+    task = made.task({"y": measurement.apply(x, theta), "theta": measurement.told(theta)}, g)
+    shown = torch.zeros_like(x, dtype=torch.bool) if task.seen is None else task.seen.expand_as(x)
+    x_g = torch.where(shown, 0.9, x + 0.1 * torch.randn(x.shape, generator=g))
+    costs = {}
+    for s in (0.05, 0.08, 0.1, 0.125, 0.2):
+        made.spread = lambda *_, s=s: torch.full((50, *SHAPE), s)
+        costs[s] = float(made.off_by(task, x_g))
+    assert min(costs, key=costs.get) == 0.1
+
+
+def test_the_spread_has_no_say_in_the_reconstruction():
+    """Two learners that differ in its weights alone make the same step otherwise."""
+    states = []
+    for factor in (1, 3):
+        made = learner(SkipVAEGAN, FAMILIES[1])
+        with torch.no_grad():
+            for weight in made.spread.parameters():
+                weight.mul_(factor)
+        made.step(batch_of(FAMILIES[1]), seeded(4))
+        states.append(made.dec.state_dict())
+    assert all(torch.equal(one, other) for one, other in zip(*(state.values() for state in states), strict=True))

@@ -7,12 +7,16 @@
     L_GAN  = log Dis(y) + log(1 - Dis(f_θ'(x^g))) + log(1 - Dis(f_θ''(x_p)))            θ', θ'' drawn afresh
 
     Enc, Dec minimise  -ELBO + w (-log Dis(f_θ'(x^g)) - log Dis(f_θ''(x_p)) + L_feat)   Dis maximises  L_GAN
+    Spread minimises   CRPS(N(x^g, s²), y) over values hidden from Enc                  s = Spread(x^g; y, m)
 
 This is the masked likelihood of MIWAE (Mattei and Frellsen, ICML 2019), whose tighter bound K > 1 samples give (Burda, Grosse and
 Salakhutdinov, ICLR 2016), and the adversary of the Ambient VAE-GAN. It differs from the paper in that sums stay sums, so that an
 image's likelihood has its weight against the KL term; that values which were lost say nothing; that σ is the noise's own where it
 has one and the likeliest where values are dropped; and that w follows from the gradients: the adversary pulls at a reconstruction
 with `adversary` times the force of the likelihood (after Esser, Rombach and Ommer, CVPR 2021).
+
+Dec(z) alone is far too sure of itself as a sample of x, whatever z is drawn. A sample is therefore x ~ N(Dec(z), s²), where s is
+learnt beside the rest, without a say in it, from how far reconstructions were off where the network had not seen the value.
 """
 
 import math
@@ -24,7 +28,7 @@ from torch import Generator, Tensor
 
 from measurements.families import Dropping
 from methods.ambient_vaegan.model import cross_entropy
-from methods.networks import Decoder, Discriminator, Encoder, Gaussian, initialise
+from methods.networks import Decoder, Discriminator, Encoder, Gaussian, Spread, initialise, placed
 from methods.training import Batch, Learner, adam, update
 
 REAL_TARGET, FAKE_TARGET = 0.75, 0.375  # labels of real measurements for Dis and of fakes for Dec, as released
@@ -53,6 +57,13 @@ def kl(q: Gaussian, p: Gaussian | None = None) -> Tensor:
     return 0.5 * (apart - 1 + p.log_variance - q.log_variance).sum(1)
 
 
+def crps(target: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:
+    """Continuous ranked probability score of N(mean, σ²) for each value (Gneiting and Raftery, JASA 2007, eq. 21)."""
+    off = (target - mean) / sigma
+    density = (-0.5 * off**2).exp() / math.sqrt(2 * math.pi)
+    return sigma * (off * torch.erf(off / math.sqrt(2)) + 2 * density - 1 / math.sqrt(math.pi))
+
+
 def log_ratio(z: Tensor, q: Gaussian) -> Tensor:
     """log N(z; 0, I) - log q(z) of each sample: [K, B, D] -> [K, B]."""
     return (-0.5 * z**2 + 0.5 * (z - q.mean) ** 2 / q.log_variance.exp() + 0.5 * q.log_variance).sum(2)
@@ -79,9 +90,10 @@ class EvidenceBound(Learner):
         self.pixel_term, self.kl_weight, self.adversary, self.samples = pixel_term, kl_weight, adversary, samples
         self.planes = 2 if isinstance(measurement, Dropping) and pixel_term == "known" else 1
         self.enc, self.dec = self.encoder_and_decoder(generator, latent)
-        self.networks = {"encoder": self.enc, "decoder": self.dec}
+        self.spread = placed(Spread, generator, shape, planes=self.planes)
+        self.networks = {"encoder": self.enc, "decoder": self.dec, "spread": self.spread}
         weights = [*self.enc.parameters(), *self.dec.parameters()]
-        self.optimizers = {"bound": adam(weights, learning_rate)}
+        self.optimizers = {"bound": adam(weights, learning_rate), "spread": adam(list(self.spread.parameters()), learning_rate)}
         if adversary:
             self.dis = initialise(Discriminator(shape), generator)
             self.networks["discriminator"] = self.dis
@@ -163,15 +175,28 @@ class EvidenceBound(Learner):
         else:
             weights = likelihood + self.kl_weight * log_ratio(z, q)
             elbo = (weights.logsumexp(0) - math.log(self.samples)).mean()
-        terms = {"ELBO": elbo, "KL": information.mean(), "sigma": sigma}
-        losses = {"bound": -elbo}
+        sureness = self.off_by(task, x_g.detach())
+        terms = {"ELBO": elbo, "KL": information.mean(), "sigma": sigma, "CRPS": sureness}
+        losses = {"bound": -elbo, "spread": sureness}
         if self.adversary:
             pull, tell, more = self.adversarial(task, x_g, generator)
             w = self.weight(likelihood.mean(), pull, x_g)
-            losses = {"bound": -elbo + w * pull, "discriminator": tell}
+            losses |= {"bound": -elbo + w * pull, "discriminator": tell}
             terms |= more | {"tell": tell, "w": w}
         update(self.optimizers, losses)
         return {name: term.detach() for name, term in terms.items()}
+
+    def off_by(self, task: Task, x_g: Tensor) -> Tensor:
+        """The loss of Spread, over an eighth of the images: enough for so small a network, and cheap.
+
+        Of the target's values those count that the encoder was not shown, or all where it was shown them all. What noise the
+        target has is not the reconstruction's fault.
+        """
+        few = slice(max(1, len(task.y) // 8))
+        seen = None if task.seen is None else task.seen[few]
+        counts = task.counts[few] & ~seen if seen is not None and self.hide else task.counts[few]
+        s = (self.spread(x_g[few], task.y[few], seen) ** 2 + self.noise() ** 2).sqrt()
+        return torch.where(counts, crps(task.target[few], x_g[few], s), 0).sum() / counts.sum().clamp_min(1)
 
     def adversarial(self, task: Task, x_g: Tensor, generator: Generator) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """What the adversary asks of Enc and Dec, the loss of Dis, and the terms of the first."""

@@ -34,11 +34,11 @@ class SkipVAEGAN(EvidenceBound):
         measurement,
         generator: Generator,
         *,
-        hide: float = 0.2,
+        hide: float = 0.4,
         tau: float = 0.5,
         prior: float = 0.5,
         kl_weight: float = 1.0,
-        adversary: float = 0.1,
+        adversary: float = 0.3,
         learning_rate: float = 3e-3,
     ):
         self.tau, self.prior = tau, prior

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from methods.ambient_vaegan_elbo.restore import latent, latents, seen_by
+from methods.ambient_vaegan_elbo.restore import latent, latents, scattered, seen_by
 from methods.contract import Measured, main
 from methods.training import trained
 
@@ -21,10 +21,12 @@ def restore(measured: Measured, *, model: Path, seed: int) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def sample(measured: Measured, *, model: Path, seed: int, count: int) -> Tensor:
-    """Dec(z; y, m) with z ~ q(z|y, m), `count` times for each image: [K, N, H, W, C]."""
-    encoder, decoder = trained(model, measured.y.shape[1:], "encoder", "decoder", protocol=measured.protocol)
+    """N(Dec(z; y, m), s²) with z ~ q(z|y, m), `count` times for each image; seen values stay: [K, N, H, W, C]."""
+    parts = "encoder", "decoder", "spread"
+    encoder, decoder, spread = trained(model, measured.y.shape[1:], *parts, protocol=measured.protocol)
     given = seen_by(encoder, measured)
-    return torch.stack([kept(decoder(z, *given), *given) for z in latents(encoder(*given), measured, seed, count)])
+    x = torch.stack([decoder(z, *given) for z in latents(encoder(*given), measured, seed, count)])
+    return kept(scattered(x, spread, given, measured, seed), *given)
 
 
 def kept(x: Tensor, y: Tensor, seen: Tensor | None = None) -> Tensor:
