@@ -27,7 +27,9 @@ from benchmarks.restoration import learner_of
 from measurements.families import from_facts
 from measurements.measure import measure
 from methods import contract, device, training
-from methods.training import Batch, Learner, Watch
+from methods.batches import as_float, as_told, on_device
+from methods.learner import Batch, Learner
+from methods.watching import Watch, estimated
 from metrics.metrics import PSNR_CEILING
 
 TAU, HIDDEN = 0.5, 0.1
@@ -70,7 +72,7 @@ class Gap(Watch):
         """The learner's estimates of all images; it is told θ where its rule names θ."""
         names = ["y", "theta"] if self.told else ["y"]
         parts = zip(*(batch[name].split(BATCH) for name in names), strict=True)
-        return torch.cat([training.estimated(learner, dict(zip(names, part, strict=True))) for part in parts])
+        return torch.cat([estimated(learner, dict(zip(names, part, strict=True))) for part in parts])
 
 
 def image_mse(estimate: Tensor, x: Tensor) -> Tensor:
@@ -127,8 +129,8 @@ def main() -> None:
         x = np.array(store.load_array(clean / f"{split}.npy")[: args.images])
         arrays = x, *measure(x, measurement, facts["seed"], split)
         x, y, theta = (torch.from_numpy(array).to(where) for array in arrays)
-        seen = {"y": training.as_float(y), "theta": training.as_told(theta, x.shape[1:])}
-        splits[split] = training.as_float(x), seen
+        seen = {"y": as_float(y), "theta": as_told(theta, x.shape[1:])}
+        splits[split] = as_float(x), seen
     options = {name: getattr(args, name) for name in schemas}
     made_of = {"options": options, "seed": args.seed, "data": facts, "looks": [args.every, args.images, args.sees]}
     checkpoint = args.checkpoints / f"oracle-gap-{method}-{training.fingerprint(kind, made_of)}.pt"
@@ -137,7 +139,7 @@ def main() -> None:
         generator = Generator(where).manual_seed(args.seed)
         learner = kind(tuple(splits["test"][0].shape[1:]), measurement, generator, **options)
         gap = Gap(args.every, measurement, facts["options"].get("sigma"), splits, "theta" in args.sees)
-        data = training.on_device(files, where)
+        data = on_device(files, where)
         try:
             training.fit(learner, data, generator, **budget, checkpoint=checkpoint, watch=gap)
         except training.Interrupted as interruption:

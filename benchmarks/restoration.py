@@ -23,8 +23,8 @@ from benchmarks.side_by_side import Bench, parser
 from measurements.families import from_facts
 from methods import contract
 from methods.contract import Measured
+from methods.learner import Learner
 from methods.networks import packed
-from methods.training import Learner
 
 FOLDER = Path(methods.__file__).parent
 METHODS = sorted(path.parent.name for path in FOLDER.glob("*/restore.py"))

@@ -23,9 +23,12 @@ from torch import Generator, Tensor, nn
 from benchmarks.roofline import cost, rates
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, medians, parser, with_deepinv
 from methods.ambient_vaegan.model import AmbientVAEGAN
+from methods.batches import draw_batch
 from methods.device import autocast, has_bfloat16
+from methods.learner import Batch, Learner, update
 from methods.networks import FlattenChannelsLast, ToImage, UnflattenChannelsLast
-from methods.training import Batch, Learner, Recorded, Training, draw_batch, update
+from methods.recording import Recorded
+from methods.training import Training
 
 
 class ThreePasses(AmbientVAEGAN):

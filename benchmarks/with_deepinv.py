@@ -25,8 +25,9 @@ from deepinv.training import AdversarialOptimizer, AdversarialTrainer
 from torch import Generator, Tensor, nn
 
 from methods.ambient_vaegan.model import AmbientVAEGAN, L_prior, cross_entropy, nll
+from methods.batches import draw_batch
+from methods.learner import Batch, rmsprop
 from methods.networks import Decoder
-from methods.training import Batch, draw_batch, rmsprop
 
 
 class Autoencoder(nn.Module):

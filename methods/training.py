@@ -1,11 +1,10 @@
-"""The training engine of every learned method: data on the device, progress, log, checkpoint, resume.
+"""The training engine of every learned method: device, progress, log, checkpoint, resume.
 
-A method states its networks, its losses and one step (`Learner`); `main` turns that into a command, `fit` owns the loop.
+A method states its networks, its losses and one step (methods/learner.py); `main` turns that into a command, `fit` owns the loop.
 """
 
 import argparse
 import contextlib
-import copy
 import csv
 import functools
 import inspect
@@ -15,7 +14,6 @@ import pickle
 import signal
 import sys
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,201 +21,24 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from torch import Generator, Tensor, nn
-from torch.optim import Optimizer
 
 import store
-from measurements import masks
 from measurements.families import from_facts
 from measurements.measure import measure as measure_once
 from methods import contract, device, networks
-from methods.networks import at_test, in_training
+from methods.batches import Measure, as_float, as_told, draw_batch, measure_afresh, on_device
+from methods.learner import Batch, Learner
+from methods.networks import at_test
+from methods.recording import Recorded, Unrecordable
+from methods.watching import SELECT_IMAGES, Selection, Watch
 
 LOG_EVERY = 100  # steps between rows of the log; each row is the mean over them
 SPEAK_EVERY = 10  # seconds between lines of progress
 SAVE_EVERY = 60  # seconds between checkpoints
-SELECT_EVERY = 500  # steps between looks of the paper's protocol at its validation batch
-SELECT_IMAGES = 64  # in that batch
-
-Batch = dict[str, Tensor]  # "y" (and "theta", "x" where the rule names them): [B, H, W, C]
-Measure = Callable[[Tensor, Generator], Batch]  # clean images -> "y" (and "theta")
-
-
-class Learner(ABC):
-    """What a method gives to the engine."""
-
-    networks: dict[str, networks.Network]
-    optimizers: dict[str, Optimizer]  # by the name of what they train, as `update` takes the losses
-    steps: int  # of the whole training, for a schedule; the engine sets it
-
-    @abstractmethod
-    def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
-        """Update every network once; return the losses as scalars on the device, which the engine logs."""
-
-    def learning_rate(self, step: int) -> float | None:
-        """The learning rate of every optimiser at a step; None leaves them alone."""
-        return None
-
-    def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor | None:
-        """x̂ from batch["y"] as `restore` makes it, with a generator one sample of it where there are any; None: not to be had."""
-        return None
-
-
-def as_float(values: Tensor) -> Tensor:
-    """uint8 images and float16 measurements as float32 in the same range; masks as they are."""
-    return values if values.dtype == torch.bool else values.float() / (255 if values.dtype == torch.uint8 else 1)
-
-
-def as_told(theta: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """θ of a batch as a learner is told it, from θ as its file holds it (measurements/masks.py), for images of `shape` (H, W, C).
-
-    A mask bool [B, H, W, c] from its bits uint8 [B, bytes], on their device; a noise level as it is.
-    """
-    if theta.dtype != torch.uint8:
-        return theta
-    height, width, _ = shape
-    c = masks.channels(theta.shape[1], shape)
-    places = torch.arange(7, -1, -1, dtype=torch.uint8, device=theta.device)
-    bits = ((theta[:, :, None] >> places) & 1).flatten(1)[:, : height * width * c]
-    return bits.bool().unflatten(1, (height, width, c))
 
 
 class Interrupted(Exception):
     """Training was told to stop and has saved what it had."""
-
-
-class Unrecordable(Exception):
-    """This GPU, or this version of PyTorch, does not record a step."""
-
-
-def update(optimizers: dict[str, Optimizer], losses: dict[str, Tensor]) -> None:
-    """One step of each network down its own loss, all gradients taken at the weights of the one forward pass."""
-    gradients = {}
-    for name, loss in losses.items():
-        weights = [w for group in optimizers[name].param_groups for w in group["params"]]
-        gradients[name] = zip(weights, torch.autograd.grad(loss, weights, retain_graph=True), strict=True)
-    for name, pairs in gradients.items():
-        for weight, gradient in pairs:
-            weight.grad = gradient
-        optimizers[name].step()
-
-
-def rmsprop(network: nn.Module) -> Optimizer:
-    """RMSProp with the decay of TensorFlow's default, as the original uses it."""
-    weights = list(network.parameters())
-    return torch.optim.RMSprop(weights, alpha=0.9, foreach=True, **recordable(weights, 3e-4))
-
-
-def adam(weights: list[nn.Parameter], learning_rate: float, betas: tuple[float, float] = (0.9, 0.999)) -> Optimizer:
-    return torch.optim.Adam(weights, betas=betas, fused=True, **recordable(weights, learning_rate))
-
-
-def recordable(weights: list[nn.Parameter], learning_rate: float) -> dict:
-    """The learning rate and, on a GPU, what lets a CUDA graph hold an optimiser's step: the rate is a tensor there."""
-    if weights[0].device.type != "cuda":
-        return {"lr": learning_rate}
-    return {"lr": torch.tensor(learning_rate, device=weights[0].device), "capturable": True}
-
-
-class Watch(ABC):
-    """Looks at a learner every `every` steps of its training and after the last; the training itself goes on as if unwatched."""
-
-    def __init__(self, every: int):
-        self.every = every
-        self.state: dict = {}  # what it remembers (tensors, numbers, lists of them), kept in the checkpoint
-
-    @abstractmethod
-    def look(self, step: int, learner: Learner) -> None: ...
-
-
-class Selection(Watch):
-    """The paper's protocol: of all looks, keep the weights with the least clean error on one batch of measurements."""
-
-    def __init__(self, batch: Batch, x: Tensor, every: int = SELECT_EVERY):
-        super().__init__(every)
-        self.batch, self.x = batch, x
-
-    def look(self, step: int, learner: Learner) -> None:
-        if (estimate := estimated(learner, self.batch, "paper")) is None:
-            return
-        error = float(((estimate - self.x) ** 2).mean())
-        if error < self.state.get("clean_mse", math.inf):
-            weights = {name: copy.deepcopy(network.state_dict()) for name, network in learner.networks.items()}
-            self.state = {"step": step, "clean_mse": error, "networks": weights}
-
-    def choose(self, learner: Learner) -> dict:
-        """Give the learner the kept weights, or leave it the last ones; the facts of it for train.json."""
-        facts = {"every": self.every, "images": len(self.x)}
-        if not self.state:
-            return facts | {"step": None, "why": "last weights: this method makes no estimate in training"}
-        for name, network in learner.networks.items():
-            network.load_state_dict(self.state["networks"][name])
-        return facts | {"step": self.state["step"], "clean_mse": self.state["clean_mse"]}
-
-
-def estimated(learner: Learner, batch: Batch, protocol: str = "sound") -> Tensor | None:
-    """What the learner as it is makes of a batch, in the way of a protocol. Changes nothing in it, nor any random number."""
-    seed = Generator(batch["y"].device).manual_seed(0)
-    try:
-        for network in learner.networks.values():
-            at_test(network, protocol)
-        with torch.no_grad():
-            return learner.estimate(batch, seed if protocol == "paper" else None)
-    finally:
-        for network in learner.networks.values():
-            in_training(network)
-
-
-def draw_batch(data: Batch, size: int, generator: Generator, measure: Measure | None = None) -> Batch:
-    """Images drawn with replacement; with `measure`, what it makes of the clean images data["fresh"] in place of these."""
-    chosen = torch.randint(len(next(iter(data.values()))), (size,), generator=generator, device=generator.device)
-    batch = {name: values[chosen.to(values.device)].to(chosen.device) for name, values in data.items()}
-    if "theta" in batch:
-        batch["theta"] = as_told(batch["theta"], batch["y"].shape[1:])
-    batch = {name: as_float(values) for name, values in batch.items()}
-    return batch if measure is None else measure(batch.pop("fresh"), generator) | batch
-
-
-def measure_afresh(measurement, told: bool, x: Tensor, generator: Generator) -> Batch:
-    """The paper's protocol: y with a new θ for each image x, and what a method is told of θ if it is to be told."""
-    theta = measurement.draw(len(x), tuple(x.shape[1:]), generator)
-    y = {"y": measurement.apply(x, theta)}
-    return y | {"theta": measurement.told(theta)} if told else y
-
-
-class Recorded:
-    """A step that the GPU plays back from a recording (a CUDA graph), once it has run a few times as it is written.
-
-    Small networks leave a GPU waiting for Python; a recording is started with one call and waits for nothing. The step must
-    be the same work every time, on memory that stays where it is, and `generator` its only source of random numbers.
-    """
-
-    WARM_UP = 5  # steps, in which libraries choose their algorithms and optimisers make their state
-
-    def __init__(self, step: Callable[[], None], generator: Generator):
-        self.step, self.generator, self.left = step, generator, self.WARM_UP
-        self.side = torch.cuda.Stream()
-        self.graph = torch.cuda.CUDAGraph()
-
-    def __call__(self) -> None:
-        if self.left > 0:
-            self.side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(self.side):
-                self.step()
-            torch.cuda.current_stream().wait_stream(self.side)
-        else:
-            if self.left == 0:
-                self.record()
-            self.graph.replay()
-        self.left -= 1
-
-    def record(self) -> None:
-        """Raises Unrecordable; the GPU is then in no state to go on in this process."""
-        try:
-            self.graph.register_generator_state(self.generator)
-            with torch.cuda.graph(self.graph):
-                self.step()
-        except RuntimeError as error:
-            raise Unrecordable(next(iter(str(error).splitlines()), "") or type(error).__name__) from error
 
 
 class Training:
@@ -420,22 +241,6 @@ def fingerprint(kind: type[Learner], made_of: dict) -> str:
     """Names a checkpoint by what makes the model, its code included: other options or another learner start afresh."""
     code = [inspect.getsource(each) for each in kind.__mro__ if issubclass(each, Learner)]
     return store.digest(made_of | {"code": code})
-
-
-def on_device(files: dict[str, Path | None], where: torch.device) -> Batch:
-    """The arrays of the files that are given; one that is named twice is held once.
-
-    On a GPU with twice the room they are copied there. Else they stay in their files: pages are read when a batch needs them, and
-    processes share them.
-    """
-    load = functools.cache(lambda path: torch.from_numpy(store.load_array(path, mode="c")))
-    data = {name: load(path) for name, path in files.items() if path}
-    size = sum(values.nbytes for values in {id(values): values for values in data.values()}.values())
-    if where.type == "cuda" and 2 * size > (free := torch.cuda.mem_get_info(where)[0]):
-        print(f"the data ({size / 2**30:.1f} GiB) stay on the disk: the GPU has {free / 2**30:.1f} GiB free", flush=True)
-        return data
-    move = functools.cache(lambda values: values.to(where))
-    return {name: move(values) for name, values in data.items()}
 
 
 def paper_protocol(measurement, facts: dict, validation: Path, told: bool, where: torch.device) -> dict:

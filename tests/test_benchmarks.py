@@ -13,7 +13,7 @@ from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, markdown, m
 from measurements.families import AddNoise, DropIndependent, DropPatch, Dropping
 from methods import contract
 from methods.ambient_vaegan.model import AmbientVAEGAN
-from methods.training import update
+from methods.learner import update
 
 SHAPE = (28, 28, 1)
 

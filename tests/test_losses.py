@@ -16,8 +16,8 @@ from torch import Generator, nn
 from measurements.families import AddNoise, DropIndependent, DropPatch
 from methods.acsg.model import AmbientGAN
 from methods.ambient_vaegan.model import AmbientVAEGAN, L_prior, cross_entropy, nll, paper_learning_rate
+from methods.learner import rmsprop, update
 from methods.networks import NETWORKS, Gaussian, ToImage, Verdict, folded, initialise
-from methods.training import rmsprop, update
 
 SHAPE = (28, 28, 1)
 LEARNERS = ["acsg", "ambient_vaegan", "supervised"]  # the paper's; those of the evidence bound have test_bound.py

@@ -11,8 +11,8 @@ import torch
 from torch import Generator, Tensor
 
 from methods.ambient_vaegan.model import cross_entropy, paper_learning_rate
+from methods.learner import Batch, Learner, rmsprop, update
 from methods.networks import Decoder, Discriminator, architecture, initialise
-from methods.training import Batch, Learner, rmsprop, update
 
 
 class AmbientGAN(Learner):

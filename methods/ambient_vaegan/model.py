@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from methods.learner import Batch, Learner, rmsprop, update
 from methods.networks import Decoder, Discriminator, Encoder, Gaussian, architecture, initialise
-from methods.training import Batch, Learner, rmsprop, update
 
 
 def L_prior(q: Gaussian) -> Tensor:

@@ -28,8 +28,8 @@ from torch import Generator, Tensor
 
 from measurements.families import Dropping
 from methods.ambient_vaegan.model import cross_entropy
+from methods.learner import Batch, Learner, adam, update
 from methods.networks import Decoder, Discriminator, Encoder, Gaussian, Spread, initialise, placed
-from methods.training import Batch, Learner, adam, update
 
 REAL_TARGET, FAKE_TARGET = 0.75, 0.375  # labels of real measurements for Dis and of fakes for Dec, as released
 

@@ -21,8 +21,8 @@ import torch
 from torch import Generator, Tensor
 
 from methods.ambient_vaegan_elbo.model import EvidenceBound, Task
+from methods.learner import Batch
 from methods.networks import Encoder, Gaussian, SkipDecoder, initialise, placed
-from methods.training import Batch
 
 
 class SkipVAEGAN(EvidenceBound):

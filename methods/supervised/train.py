@@ -3,7 +3,8 @@
 from torch import Generator, Tensor
 
 from methods.ambient_vaegan.model import AmbientVAEGAN
-from methods.training import Batch, main
+from methods.learner import Batch
+from methods.training import main
 
 
 class Supervised(AmbientVAEGAN):
