@@ -159,7 +159,7 @@ def training_table(training: pd.DataFrame) -> Grid:
     """What training each model took."""
     columns = [Column("", name, numeric) for name, numeric in
                {"measurement": False, "seed": True, "steps": True, "seconds": True, "images / s": True,
-                "parameters": False, "device": False}.items()]  # fmt: skip
+                "parameters": False, "precision": False, "device": False}.items()]  # fmt: skip
     rows = [
         (
             model["title"],
@@ -170,6 +170,7 @@ def training_table(training: pd.DataFrame) -> Grid:
                 Cell(short(model["seconds"])),
                 Cell(short(model["images_per_second"])),
                 Cell(model["parameters"]),
+                Cell(model["precision"]),
                 Cell(hardware(model)),
             ],
         )

@@ -142,13 +142,14 @@ def train_facts(models: list[tuple[str, Path]], titles: dict[str, str]) -> pd.Da
                 | {"steps": facts.get("steps", facts["options"].get("steps"))}
                 | {"parameters": ", ".join(f"{network} {count:,}" for network, count in counts.items())}
                 | {key: facts[key] for key in ("seconds", "images_per_second", "device", "threads")}
+                | {"precision": facts.get("precision", "float32")}
                 | {"protocol": facts.get("data", {}).get("protocol", "sound")}
             )
         except KeyError as error:
             sys.exit(f"{path}: lacks {error}; delete it and train again")
         except (ValueError, IndexError):
             sys.exit(f"--models {name}={path}: the name is not dataset/measurement/method/seed")
-    more = ["title", "total", "steps", "parameters", "seconds", "images_per_second", "device", "threads", "protocol"]
+    more = ["title", "total", "steps", "parameters", "seconds", "images_per_second", "device", "threads", "precision", "protocol"]
     return pd.DataFrame(rows, columns=columns + more)
 
 
