@@ -81,7 +81,7 @@ rule train:
         inputs=lambda wildcards, input: flags(input),
         folder=subpath(output.model, parent=True),
         options=config["train"],
-        version=1,
+        version=2,
     shell:
         "python -m {params.package}.train {params.inputs} --output {params.folder} --seed {wildcards.seed} "
         "{params.options} > {log} 2>&1"

@@ -41,7 +41,7 @@ rule table:
         classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
         reference=f"--reference {config['reference']}" if config["reference"] else "",
         folder=subpath(output[0], parent=True),
-        version=2,
+        version=3,
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
         "--models {params.models} {params.classified} --sees {params.sees:q} --titles {params.titles:q} --order {params.order:q} "
@@ -150,7 +150,7 @@ rule page:
         missing=lambda wildcards, input: " ".join(["--missing", *input.missing] if input.missing else []),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
         home=workflow.basedir,
-        version=2,
+        version=3,
     shell:
         "python -m reports.page --datasets {params.datasets} {params.missing} {params.posterior} --config {input.config} "
         "--commit $(git -C {params.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"
