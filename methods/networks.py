@@ -283,20 +283,23 @@ class SkipDecoder(Network):
 
 
 class Spread(Network):
-    """s, how far each value of a reconstruction x^g may be from the image, from x^g and what the encoder saw."""
+    """s, how far each value of a reconstruction x^g may be from the image, from x^g, or x^g and m with two planes.
+
+    It does not see y, which may be what it learns from.
+    """
 
     LEAST = 1 / 255  # a step of an 8-bit image
 
     def __init__(self, shape: tuple[int, int, int], planes: int = 1):
         super().__init__(shape, planes=planes)
         channels, width = shape[2], architecture(shape).skip[0]
-        widths = ((1 + planes) * channels, width, width)
+        widths = (planes * channels, width, width)
         layers = [part for i, o in pairwise(widths) for part in (nn.Conv2d(i, o, 3, padding=1), nn.ReLU(inplace=True))]
         self.body = nn.Sequential(*layers, nn.Conv2d(width, channels, 1))
 
-    def forward(self, x: Tensor, y: Tensor, seen: Tensor | None = None) -> Tensor:  # [B, H, W, C] each, in [LEAST, 1]
-        with self.precision(y.device):
-            maps = self.body(torch.cat([self.inside(x), self.stacked(y, seen)], dim=1))
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:  # [B, H, W, C] each, in [LEAST, 1]
+        with self.precision(x.device):
+            maps = self.body(self.stacked(x, seen))
         return self.LEAST + (1 - self.LEAST) * (maps.float() - 2).sigmoid().permute(0, 2, 3, 1)
 
 

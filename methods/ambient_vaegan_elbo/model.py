@@ -7,7 +7,7 @@
     L_GAN  = log Dis(y) + log(1 - Dis(f_θ'(x^g))) + log(1 - Dis(f_θ''(x_p)))            θ', θ'' drawn afresh
 
     Enc, Dec minimise  -ELBO + w (-log Dis(f_θ'(x^g)) - log Dis(f_θ''(x_p)) + L_feat)   Dis maximises  L_GAN
-    Spread minimises   CRPS(N(x^g, s²), y) over values hidden from Enc                  s = Spread(x^g; y, m)
+    Spread minimises   CRPS(N(x^g, s²), y) over values hidden from Enc                  s = Spread(x^g, m)
 
 This is the masked likelihood of MIWAE (Mattei and Frellsen, ICML 2019), whose tighter bound K > 1 samples give (Burda, Grosse and
 Salakhutdinov, ICLR 2016), and the adversary of the Ambient VAE-GAN. It differs from the paper in that sums stay sums, so that an
@@ -195,7 +195,7 @@ class EvidenceBound(Learner):
         few = slice(max(1, len(task.y) // 8))
         seen = None if task.seen is None else task.seen[few]
         counts = task.counts[few] & ~seen if seen is not None and self.hide else task.counts[few]
-        s = (self.spread(x_g[few], task.y[few], seen) ** 2 + self.noise() ** 2).sqrt()
+        s = (self.spread(x_g[few], seen) ** 2 + self.noise() ** 2).sqrt()
         return torch.where(counts, crps(task.target[few], x_g[few], s), 0).sum() / counts.sum().clamp_min(1)
 
     def adversarial(self, task: Task, x_g: Tensor, generator: Generator) -> tuple[Tensor, Tensor, dict[str, Tensor]]:

@@ -28,10 +28,10 @@ def latents(q: Gaussian, measured: Measured, seed: int, count: int) -> Tensor:
     return q.at(torch.from_numpy(measured.normal(count, q.mean.shape[1:], seed)).to(q.mean))
 
 
-def scattered(x: Tensor, spread, given: tuple[Tensor, ...], measured: Measured, seed: int) -> Tensor:
-    """Samples N(x, s²), cut to [0, 1], about reconstructions of the measurements `given`, one of each: [K, N, H, W, C]."""
+def scattered(x: Tensor, spread, seen: tuple[Tensor, ...], measured: Measured, seed: int) -> Tensor:
+    """Samples N(x, s²), cut to [0, 1], about reconstructions x, one of each; `seen` is empty or the mask: [K, N, H, W, C]."""
     noise = torch.from_numpy(measured.normal(len(x), x.shape[2:], seed + 1)).to(x)  # not the numbers that made z
-    return torch.stack([one + spread(one, *given) * own for one, own in zip(x, noise, strict=True)]).clamp(0, 1)
+    return torch.stack([one + spread(one, *seen) * own for one, own in zip(x, noise, strict=True)]).clamp(0, 1)
 
 
 @torch.no_grad()
@@ -48,7 +48,7 @@ def sample(measured: Measured, *, model: Path, seed: int, count: int) -> Tensor:
     encoder, decoder, spread = trained(model, measured.y.shape[1:], *parts, protocol=measured.protocol)
     given = seen_by(encoder, measured)
     z = latents(encoder(*given), measured, seed, count)
-    return scattered(decoder(z.flatten(0, 1)).unflatten(0, (count, -1)), spread, given, measured, seed)
+    return scattered(decoder(z.flatten(0, 1)).unflatten(0, (count, -1)), spread, given[1:], measured, seed)
 
 
 if __name__ == "__main__":

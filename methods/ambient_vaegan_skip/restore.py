@@ -26,7 +26,7 @@ def sample(measured: Measured, *, model: Path, seed: int, count: int) -> Tensor:
     encoder, decoder, spread = trained(model, measured.y.shape[1:], *parts, protocol=measured.protocol)
     given = seen_by(encoder, measured)
     x = torch.stack([decoder(z, *given) for z in latents(encoder(*given), measured, seed, count)])
-    return kept(scattered(x, spread, given, measured, seed), *given)
+    return kept(scattered(x, spread, given[1:], measured, seed), *given)
 
 
 def kept(x: Tensor, y: Tensor, seen: Tensor | None = None) -> Tensor:
