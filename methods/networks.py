@@ -330,7 +330,8 @@ def folded(network: Encoder | Decoder) -> Encoder | Decoder:
     made, found = copy.deepcopy(network), []
     for layer in made.body:
         if not isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            found.append(layer)
+            # In place on the first layer's output, which is a view without its batch norm, a ReLU would make the gradient copy it.
+            found.append(nn.ReLU() if isinstance(layer, nn.ReLU) else layer)
             continue
         before = next(each for each in reversed(found) if hasattr(each, "weight"))
         scale = layer.weight / (layer.running_var + layer.eps).sqrt()  # [C]
