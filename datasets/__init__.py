@@ -11,6 +11,7 @@ SHAPES = {
     "mnist": (28, 28, 1),
     "mnist5k": (28, 28, 1),
     "celeba": (64, 64, 3),
+    "folder": (64, 64, 3),
 }
 CLASSES = {"mnist": 10, "mnist5k": 10}
 OPTIONAL = {"celeba"}

@@ -9,15 +9,14 @@ reduces. Read from data_dir/celeba/, the first of
 Where some images are absent, those that are there count, in the list's order.
 """
 
+import functools
 import hashlib
 import io
 import os
 import sys
-import time
 import zipfile
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +24,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from datasets.decoding import decode
+
 SPLITS = {"train": 0, "validation": 1, "test": 2}  # with their numbers in the list
 LIST, LIST_MD5 = "list_eval_partition.txt", "d32c9cbf5e040fd4025c592c306e6668"
 FOLDER, ZIP, PACKED = "img_align_celeba", "img_align_celeba.zip", "celeba_64.zip"
 SIZES = {LIST: 2_836_386, ZIP: 1_443_490_838}  # bytes of the official files
 CROP = (35, 55, 143, 163)  # left, upper, right, lower of the central 108×108 of 178×218
-CHUNK = 256  # images that a thread decodes at a time
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Source:
 
 
 def load(split: str, data_dir: Path) -> np.ndarray:
-    """uint8 [N, 64, 64, 3], decoded by as many threads as OMP_NUM_THREADS, which Snakemake sets, or the machine has cores.
+    """uint8 [N, 64, 64, 3].
 
     Raises SystemExit where files are missing and not to be downloaded, or an image is damaged, naming it.
     """
@@ -55,7 +55,7 @@ def load(split: str, data_dir: Path) -> np.ndarray:
             sys.exit(
                 f"{source.path}: no image of the {split} split is there; add some that {LIST} gives the number {SPLITS[split]}"
             )
-        return decode(source, names)
+        return decode(names, functools.partial(face, source), (64, 64, 3))
 
 
 def present(data_dir: Path) -> bool:
@@ -135,25 +135,6 @@ def partition(text: bytes, path: Path) -> dict[str, list[str]]:
             sys.exit(f"{path}: line {row} of the partition is {line[:60]!r}, not NAME 0, 1 or 2; fetch {LIST} again")
         listed[of[number.strip()]].append(name.decode(errors="replace"))
     return listed
-
-
-def decode(source: Source, names: list[str]) -> np.ndarray:
-    """uint8 [N, 64, 64, 3], the only copy; threads, as Pillow decodes and resizes without Python's lock."""
-    images = np.empty((len(names), 64, 64, 3), np.uint8)
-
-    def work(start: int) -> int:
-        for place in range(start, end := min(start + CHUNK, len(names))):
-            images[place] = face(source, names[place])
-        return end - start
-
-    done, began, spoke = 0, time.monotonic(), time.monotonic()
-    with ThreadPoolExecutor(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)) as pool:
-        for count in pool.map(work, range(0, len(names), CHUNK)):  # an error cancels what has not begun
-            done, now = done + count, time.monotonic()
-            if now - spoke > 10 or done == len(names):
-                print(f"decoded {done}/{len(names)}  {(now - began) / done * (len(names) - done):.0f} s to go", flush=True)
-                spoke = now
-    return images
 
 
 def face(source: Source, name: str) -> np.ndarray:

@@ -21,7 +21,7 @@ from PIL import Image
 
 import datasets
 import store
-from datasets import celeba, mnist, mnist5k, obtain, pack, prepare
+from datasets import celeba, decoding, folder, mnist, mnist5k, obtain, pack, prepare
 
 SPLITS = ["train", "validation", "test"]
 STATED = {"mnist": (55_000, 5_000, 10_000), "mnist5k": (4_000, 500, 500)}  # images of each split
@@ -287,7 +287,7 @@ def test_faces_are_cut_and_reduced_in_the_list_s_order(split, faces, tmp_path, d
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_the_number_of_threads_changes_nothing(threads, faces, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
-    monkeypatch.setattr(celeba, "CHUNK", 2)
+    monkeypatch.setattr(decoding, "CHUNK", 2)
     assert celeba.load("train", tmp_path).tobytes() == expected("train").tobytes()
 
 
@@ -408,6 +408,73 @@ def test_a_zip_that_is_not_the_packed_form_is_named(tmp_path):
     assert refusal_of(celeba.load, "train", tmp_path).startswith(
         f"{tmp_path / 'celeba' / celeba.PACKED}: {celeba.LIST} is not in it"
     )
+
+
+# Pictures of one's own
+
+
+def own_pictures(here: Path, names: list[str]) -> None:
+    """Pictures of several kinds and sizes, a different one for each name."""
+    for number, name in enumerate(names):
+        made = scene(number).resize((70 + number, 90)).convert(["RGB", "L", "RGBA", "P"][number % 4])
+        (here / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
+        made.save(here / "folder" / name)
+
+
+def test_own_pictures_are_split_by_name_for_good(tmp_path, capsys):
+    """Every picture, in folders too, is of one split; none changes it when others come; other files do not count."""
+    names = [f"{'in/' if n % 3 else ''}{n}.{'png' if n % 2 else 'PNG'}" for n in range(60)]
+    own_pictures(tmp_path, names)
+    (tmp_path / "folder" / "notes.txt").write_text("not a picture")
+    before = folder.splits(tmp_path / "folder")
+    assert sorted(sum(before.values(), [])) == sorted(names) and all(before.values())
+    assert len(before["train"]) > len(before["test"])
+    images = folder.load("test", tmp_path)
+    assert images.shape == (len(before["test"]), 64, 64, 3) and images.dtype == np.uint8
+    assert f"{tmp_path / 'folder'}: train {len(before['train'])}, validation" in capsys.readouterr().out
+    own_pictures(tmp_path, [f"more{n}.png" for n in range(20)])
+    after = folder.splits(tmp_path / "folder")
+    assert all(set(before[split]) <= set(after[split]) for split in SPLITS)
+
+
+def test_folders_named_as_the_splits_are_the_splits(tmp_path):
+    own_pictures(tmp_path, ["train/b.png", "train/a.png", "test/c.png"])
+    assert folder.splits(tmp_path / "folder") == {
+        "train": ["train/a.png", "train/b.png"],
+        "validation": [],
+        "test": ["test/c.png"],
+    }
+    assert "no picture of the validation split" in refusal_of(folder.load, "validation", tmp_path)
+
+
+def test_the_largest_central_square_of_a_picture_is_reduced(tmp_path):
+    """By hand: of 128×192 the rows 32 to 160, halved; turned as its camera says."""
+    x = np.asarray(scene(1).resize((128, 192)))
+    (tmp_path / "folder").mkdir()
+    turned = Image.fromarray(np.rot90(x))  # to be shown turned by 90° to the right
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "folder" / "a.png", exif=exif)
+    expected = np.asarray(Image.fromarray(x[32:160]).resize((64, 64), Image.Resampling.BILINEAR))
+    assert np.array_equal(folder.square(tmp_path / "folder", "a.png"), expected)
+
+
+@pytest.mark.parametrize("fault", ["small", "text", "deep"])
+def test_a_picture_that_will_not_do_is_named(fault, tmp_path):
+    (path := tmp_path / "folder" / "train" / "a.png").parent.mkdir(parents=True)
+    own_pictures(tmp_path, ["test/b.png"])
+    if fault == "text":
+        path.write_text("not a picture")
+    else:
+        Image.fromarray(np.zeros((63, 80) if fault == "small" else (80, 80), np.uint16 if fault == "deep" else np.uint8)).save(
+            path
+        )
+    says = {"small": "80×63, and no side may be shorter than 64", "text": "cannot identify", "deep": "save it with 8 bits"}[fault]
+    assert str(path) in (said := refusal_of(folder.load, "train", tmp_path)) and says in said
+
+
+def test_without_own_pictures_the_folder_is_named(tmp_path):
+    assert f"{tmp_path / 'folder'}: no picture of the test split (.bmp, .jpeg," in refusal_of(folder.load, "test", tmp_path)
 
 
 def test_obtaining_says_whether_the_files_are_there_and_what_to_do_if_not(faces, tmp_path, monkeypatch, downloads):
