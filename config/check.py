@@ -9,6 +9,7 @@ import jsonschema
 import yaml
 
 import datasets
+from measurements.tiles import SIDE
 from methods.contract import about
 
 HERE = Path(__file__).parent
@@ -39,6 +40,8 @@ def check(config: dict) -> dict:
         if "default" in key_schema:
             config.setdefault(key, key_schema["default"])
     if config["protocol"] == "paper":
+        if datasets.PICTURES in config["datasets"]:
+            raise ConfigError("protocol: paper measures clean images anew, and pictures have none; use sound")
         config |= paper_protocol(config)
     for dataset, measurements in config["datasets"].items():
         check_dataset(dataset, measurements)
@@ -92,9 +95,9 @@ def paper_protocol(config: dict) -> dict:
 
 
 def check_dataset(dataset: str, measurements: dict) -> None:
-    if dataset not in datasets.SHAPES:
-        raise ConfigError(f"datasets.{dataset}: no such data set{suggest(dataset, list(datasets.SHAPES))}")
-    side = min(datasets.SHAPES[dataset][:2])
+    if dataset not in (known := [*datasets.SHAPES, datasets.PICTURES]):
+        raise ConfigError(f"datasets.{dataset}: no such data set{suggest(dataset, known)}")
+    side = SIDE if dataset == datasets.PICTURES else min(datasets.SHAPES[dataset][:2])
     for name, options in measurements.items():
         if options.get("size", 0) > side:
             raise ConfigError(

@@ -132,6 +132,7 @@ class Runs:
                 for measurement in measurements
                 for method in config["methods"]
                 for seed in ["", *map(str, config["seeds"])]
+                if dataset != datasets.PICTURES or self.sees[method]["clean"] != "train"  # there are no clean ones
             ]
             self.of[dataset] = [
                 run for run in asked if makes(workflow, f"{run.method}_restore", self.path("restored", dataset, run, "test.npy"))

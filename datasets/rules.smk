@@ -1,4 +1,4 @@
-from datasets import CLASSES, OPTIONAL
+from datasets import CLASSES, OPTIONAL, SHAPES
 
 
 rule clean:
@@ -6,6 +6,8 @@ rule clean:
         "<results>/clean/{dataset}/{split}.npy",
     log:
         "<logs>/clean/{dataset}.{split}.log",
+    wildcard_constraints:
+        dataset="|".join(SHAPES),
     conda:
         "../environment.yml"
     threads: 4  # which decode CelebA

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
@@ -52,8 +53,8 @@ def true_or_false(text: str) -> bool:
     return text.lower() == "true"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m measurements.measure", description=__doc__)
+def add_families(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A subcommand for each family, with its options as flags."""
     families = parser.add_subparsers(dest="family", required=True, metavar="FAMILY")
     for name, family in FAMILIES.items():
         sub = families.add_parser(name, help=family.__doc__.splitlines()[0], description=family.__doc__)
@@ -61,6 +62,22 @@ def main() -> None:
             default = {"required": True} if field.default is dataclasses.MISSING else {"default": field.default}
             kind = {"type": true_or_false} if field.type is bool else {"type": field.type}
             sub.add_argument(f"--{field.name.replace('_', '-')}", dest=field.name, **kind, **default)
+        yield sub
+
+
+def measurement_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> tuple:
+    """The forward model that such flags say, and its options. Ends as a wrong flag does where they are impossible."""
+    family = FAMILIES[args.family]
+    options = {field.name: getattr(args, field.name) for field in dataclasses.fields(family)}
+    try:
+        return family(**options), options
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m measurements.measure", description=__doc__)
+    for sub in add_families(parser):
         sub.add_argument("--clean", type=Path, required=True, help="clean images, uint8 .npy of [N, H, W, C]")
         sub.add_argument("--dataset", required=True)
         sub.add_argument("--measurement", help="its name in the configuration (default: the family's)")
@@ -70,14 +87,13 @@ def main() -> None:
         sub.add_argument("--output", type=Path, required=True, help="folder of SPLIT.y.npy, SPLIT.theta.npy, SPLIT.json")
     args = parser.parse_args()
 
-    family = FAMILIES[args.family]
-    options = {field.name: getattr(args, field.name) for field in dataclasses.fields(family)}
+    measurement, options = measurement_of(parser, args)
     clean = store.load_array(args.clean)
     if not (count := len(clean)):
         sys.exit(f"{args.clean}: holds no images")
+    measured = functools.partial(measure, measurement=measurement, seed=args.seed, split=args.split)
     try:
-        measured = functools.partial(measure, measurement=family(**options), seed=args.seed, split=args.split)
-        like_y, like_theta = measured(clean[:1])  # impossible options are refused before a file is begun
+        like_y, like_theta = measured(clean[:1])  # a patch larger than the images is refused before a file is begun
     except ValueError as error:
         parser.error(str(error))
     with store.clear_errors():

@@ -1,3 +1,6 @@
+from datasets import PICTURES, SHAPES
+
+
 rule measure:
     input:
         "<results>/clean/{dataset}/{split}.npy",
@@ -7,6 +10,8 @@ rule measure:
         facts="<measured>/{split}.json",
     log:
         "<logs>/measure/{dataset}.{measurement}.{split}.log",
+    wildcard_constraints:
+        dataset="|".join(SHAPES),
     conda:
         "../environment.yml"
     params:
@@ -18,3 +23,23 @@ rule measure:
         "python -m measurements.measure {params.family} --clean {input} --dataset {wildcards.dataset} "
         "--measurement {wildcards.measurement} --split {wildcards.split} --seed {params.seed} --output {params.folder} "
         "> {log} 2>&1"
+
+
+rule given:  # pictures that were corrupted elsewhere
+    output:
+        expand("<measured>/{split}.{file}", split=["train", "test"], file=["y.npy", "theta.npy", "json"], allow_missing=True),
+    log:
+        "<logs>/measure/{dataset}.{measurement}.log",
+    wildcard_constraints:
+        dataset=PICTURES,
+    conda:
+        "../environment.yml"
+    resources:
+        data_dir=config["data_dir"],
+    params:
+        family=lambda wildcards: measurement_flags(config, wildcards.dataset, wildcards.measurement),
+        folder=subpath(output[0], parent=True),
+        version=1,
+    shell:
+        "python -m measurements.given {params.family} --pictures {resources.data_dir:q}/{wildcards.dataset} "
+        "--dataset {wildcards.dataset} --measurement {wildcards.measurement} --output {params.folder} > {log} 2>&1"

@@ -58,7 +58,7 @@ CELEBA = Architecture(
     verdict_linear=(256,),
     skip=(32, 64, 128, 256),
 )
-ARCHITECTURES = {(28, 28, 1): MNIST, (64, 64, 3): CELEBA}  # keyed by image shape
+ARCHITECTURES = {(28, 28, 1): MNIST, (64, 64, 3): CELEBA, (64, 64, 1): CELEBA}  # keyed by image shape
 
 
 def architecture(shape: tuple[int, int, int]) -> Architecture:
@@ -330,7 +330,7 @@ def folded(network: Encoder | Decoder) -> Encoder | Decoder:
     made, found = copy.deepcopy(network), []
     for layer in made.body:
         if not isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            # In place on the first layer's output, which is a view without its batch norm, a ReLU would make the gradient copy it.
+            # Without its batch norm the first layer's output is a view; a ReLU in place on it would make the gradient copy.
             found.append(nn.ReLU() if isinstance(layer, nn.ReLU) else layer)
             continue
         before = next(each for each in reversed(found) if hasattr(each, "weight"))

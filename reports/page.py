@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import store
+from datasets import PICTURES
 from reports import files, grid, posterior
 
 LINKS = ["table.csv", "table.md", "table.tex", "details.md", "details.tex", "differences.csv", "differences.md",
@@ -26,6 +27,22 @@ POSTERIOR = ["posterior.csv", "posterior.md", "posterior.tex", "posterior.png", 
 def data_uri(path: Path) -> str:
     """A picture as text, so that the page is one file."""
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def chapter_of_pictures(name: str, folder: Path, beside: Path) -> dict:
+    """The same of pictures without clean originals, of which there is the figure alone."""
+    for file in ("restorations.png", "restorations.json"):
+        if not (folder / file).is_file():
+            sys.exit(f"{folder / file}: no such file; run the step that makes it (`snakemake {folder / file}`)")
+    shown = store.load_json(folder / "restorations.json")
+    links = ["restored", "restorations.png", "restorations.pdf"]
+    return {
+        "name": name,
+        "protocol": shown["protocol"],
+        "tables": {},
+        "figures": {"restorations": (data_uri(folder / "restorations.png"), files.caption("pictures", **shown))},
+        "links": {file: Path(os.path.relpath(folder / file, beside)).as_posix() for file in links},
+    }
 
 
 def chapter(name: str, folder: Path, beside: Path, sampled: bool) -> dict:
@@ -94,7 +111,12 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(f"{given.config}: no such file; give the configuration of the run after --config")
         blocks = {"trim_blocks": True, "lstrip_blocks": True}
         pages = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, **blocks)
-        chapters = [chapter(name, path, given.output.parent, name in given.posterior) for name, path in given.datasets]
+        chapters = [
+            chapter_of_pictures(name, path, given.output.parent)
+            if name == PICTURES
+            else chapter(name, path, given.output.parent, name in given.posterior)
+            for name, path in given.datasets
+        ]
         protocol = files.one_protocol(made["protocol"] for made in chapters)
         html = pages.get_template("page.html").render(
             introduction=files.text("introduction", protocol),

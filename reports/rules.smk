@@ -1,12 +1,14 @@
 import json
 
+from datasets import PICTURES, SHAPES
+
 TABLES = [f"{name}.csv" for name in ("table", "differences", "methods", "training")]
 TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")] + ["summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
 PLOTS = [f"{name}{end}" for name in ("restorations", "mse_time") for end in FIGURE]
 RUNS = Runs(workflow, config)
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
-WITH_POSTERIOR = [name for name, runs in RUNS.of.items() if any(map(RUNS.sampled, runs))]  # data sets
+WITH_POSTERIOR = [name for name, runs in RUNS.of.items() if name != PICTURES and any(map(RUNS.sampled, runs))]  # data sets
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
 REPORTED = {
@@ -15,6 +17,8 @@ REPORTED = {
     ]
     for name in config["datasets"]
 }
+if PICTURES in REPORTED:
+    REPORTED[PICTURES] = [f"{config['results']}/report/{PICTURES}/restorations{end}" for end in FIGURE]
 UNCERTAIN = Uncertain(config, checkpoints)  # data sets that the page says are missing where they cannot be had
 
 
@@ -30,6 +34,8 @@ rule table:
         expand("<results>/report/{{dataset}}/{file}", file=TABLES),
     log:
         "<logs>/report/{dataset}.table.log",
+    wildcard_constraints:
+        dataset="|".join(SHAPES),
     conda:
         "../environment.yml"
     params:
@@ -57,6 +63,8 @@ rule restorations:
         multiext("<results>/report/{dataset}/restorations", *FIGURE),
     log:
         "<logs>/report/{dataset}.restorations.log",
+    wildcard_constraints:
+        dataset="|".join(SHAPES),
     conda:
         "../environment.yml"
     params:
@@ -69,6 +77,32 @@ rule restorations:
     shell:
         "python -m reports.restorations --dataset {wildcards.dataset} --clean {input.clean} --measured {params.measured} "
         "--restored {params.restored} --order {params.order:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+
+
+rule pictures:  # of those that were corrupted elsewhere
+    input:
+        measured=RUNS.measured,
+        restored=RUNS.files("restored", "test.npy", RUNS.pictured),
+    output:
+        multiext("<results>/report/{dataset}/restorations", *FIGURE),
+        "<results>/report/{dataset}/summary.txt",
+        directory("<results>/report/{dataset}/restored"),
+    log:
+        "<logs>/report/{dataset}.pictures.log",
+    wildcard_constraints:
+        dataset=PICTURES,
+    conda:
+        "../environment.yml"
+    params:
+        measured=RUNS.measured_pairs,
+        restored=RUNS.pairs("restored", "test.npy", RUNS.pictured, "{measurement}/{method}"),
+        titles=TITLES,
+        order=" ".join(name for name in config["methods"] if name != "as_measured"),
+        folder=subpath(output[0], parent=True),
+        version=1,
+    shell:
+        "python -m reports.pictures --dataset {wildcards.dataset} --measured {params.measured} --restored {params.restored} "
+        "--order {params.order:q} --titles {params.titles:q} --output {params.folder} > {log} 2>&1"
 
 
 rule mse_time:
