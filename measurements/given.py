@@ -10,6 +10,7 @@ black.
 
 import argparse
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,28 @@ def read(folder: Path, name: str, dropping: bool) -> tuple[np.ndarray, np.ndarra
     return values.reshape(*values.shape[:2], -1), seen
 
 
+def measured(values: np.ndarray, seen: np.ndarray | None, measurement) -> tuple[np.ndarray, np.ndarray]:
+    """y float16 [n, 64, 64, C] and θ, as its file holds it, of the n tiles of a picture."""
+    y = tiles.cut(values) / np.float32(255)
+    if seen is None:
+        return y.astype(np.float16), np.full((len(y), 1, 1, 1), measurement.sigma, np.float32)
+    cut = tiles.cut(seen)
+    return np.where(cut, y, np.float32(measurement.fill)).astype(np.float16), masks.pack(cut)
+
+
+def survey(folder: Path, dropping: bool) -> list[dict]:
+    """Name, height, width and channels of every picture. Raises SystemExit where one cannot be used; nothing is written yet."""
+    found = []
+    for name in names(folder):
+        height, width, channels = read(folder, name, dropping)[0].shape
+        if found and channels != found[0]["channels"]:
+            kinds = {1: "grey", 3: "in colour"}
+            said = f"{kinds[channels]} and {found[0]['name']} {kinds[found[0]['channels']]}"
+            sys.exit(f"{folder / name}: is {said}; put them into folders of their own")
+        found.append({"name": name, "height": height, "width": width, "channels": channels})
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m measurements.given", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -72,32 +95,29 @@ def main() -> None:
     dropping = isinstance(measurement, Dropping)
 
     with store.clear_errors():
-        all_y, all_theta, pictures = [], [], []
-        for name in names(args.pictures):
-            values, seen = read(args.pictures, name, dropping)
-            height, width, channels = values.shape
-            if pictures and channels != all_y[0].shape[3]:
-                kinds = {1: "grey", 3: "in colour"}
-                said = f"{kinds[channels]} and {pictures[0]['name']} {kinds[4 - channels]}"
-                sys.exit(f"{args.pictures / name}: is {said}; put them into folders of their own")
-            y = tiles.cut(values) / np.float32(255)
-            if dropping:
-                cut = tiles.cut(seen)
-                y = np.where(cut, y, np.float32(measurement.fill))
-                all_theta.append(masks.pack(cut))
-            else:
-                all_theta.append(np.full((len(y), 1, 1, 1), measurement.sigma, np.float32))
-            all_y.append(y.astype(np.float16))
-            pictures.append({"name": name, "height": height, "width": width})
-        y, theta = np.concatenate(all_y), np.concatenate(all_theta)
+        pictures = survey(args.pictures, dropping)
+        count = sum(tiles.count(each["height"], each["width"]) for each in pictures)
+        like = measured(*read(args.pictures, pictures[0]["name"], dropping), measurement)
+        with ExitStack() as opened_files:  # a picture at a time is in memory
+            files = {part: [] for part in ("y", "theta")}
+            for split in SPLITS:
+                for part, rows in zip(files, like, strict=True):
+                    writing = store.writing_array(args.output / f"{split}.{part}.npy", count, rows)
+                    files[part].append(opened_files.enter_context(writing))
+            lost = 0.0
+            for number, each in enumerate(pictures, start=1):
+                values, seen = read(args.pictures, each["name"], dropping)
+                for part, rows in zip(files, measured(values, seen, measurement), strict=True):
+                    for file in files[part]:
+                        file.append(rows)
+                lost += 0 if seen is None else 1 - seen.mean()
+                print(f"read {number}/{len(pictures)} pictures", flush=True)
+        facts = {"dataset": args.dataset, "measurement": args.measurement or args.family, "family": args.family}
+        facts |= {"options": options, "protocol": "sound", "images": count, "digest": files["y"][0].digest, "pictures": pictures}
         for split in SPLITS:
-            store.save_array(args.output / f"{split}.y.npy", y)
-            store.save_array(args.output / f"{split}.theta.npy", theta)
-            facts = {"dataset": args.dataset, "measurement": args.measurement or args.family, "family": args.family}
-            facts |= {"options": options, "protocol": "sound", "split": split, "images": len(y), "digest": store.digest(y)}
-            store.save_json(args.output / f"{split}.json", facts | {"pictures": pictures})
-    kept = f", {masks.unpack(theta, y.shape[1:]).mean():.0%} of their values seen" if dropping else ""
-    print(f"{args.pictures}: {len(pictures)} pictures, {len(y):,} tiles{kept}")
+            store.save_json(args.output / f"{split}.json", facts | {"split": split})
+    said = f", {lost / len(pictures):.0%} of their pixels lost" if dropping else ""
+    print(f"{args.pictures}: {len(pictures)} pictures, {count:,} tiles{said}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-from datasets import PICTURES, SHAPES
+from datasets import PICTURES
 
 
 rule measure:
@@ -10,8 +10,6 @@ rule measure:
         facts="<measured>/{split}.json",
     log:
         "<logs>/measure/{dataset}.{measurement}.{split}.log",
-    wildcard_constraints:
-        dataset="|".join(SHAPES),
     conda:
         "../environment.yml"
     params:
@@ -26,8 +24,9 @@ rule measure:
 
 
 rule given:  # pictures that were corrupted elsewhere
-    output:
-        expand("<measured>/{split}.{file}", split=["train", "test"], file=["y.npy", "theta.npy", "json"], allow_missing=True),
+    output:  # spelt out: a rule does not constrain wildcards that <measured> brings
+        multiext("<results>/measured/{dataset}/{measurement}/train", ".y.npy", ".theta.npy", ".json"),
+        multiext("<results>/measured/{dataset}/{measurement}/test", ".y.npy", ".theta.npy", ".json"),
     log:
         "<logs>/measure/{dataset}.{measurement}.log",
     wildcard_constraints:

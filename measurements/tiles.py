@@ -15,6 +15,11 @@ def starts(length: int) -> list[int]:
     return [*range(0, last, STEP), last]
 
 
+def count(height: int, width: int) -> int:
+    """How many tiles a picture makes."""
+    return len(starts(height)) * len(starts(width))
+
+
 def cut(picture: np.ndarray) -> np.ndarray:
     """[H, W, C] -> [n, 64, 64, C], row by row."""
     height, width, _ = picture.shape

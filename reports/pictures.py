@@ -26,7 +26,7 @@ SIDE = 2.2  # inches: a picture in the figure
 def whole(path: Path, pictures: list[dict]) -> list[np.ndarray]:
     """The pictures, uint8 [H, W, C], whose tiles a `.npy` file holds. Raises SystemExit where it holds others."""
     held = store.load_array(path)
-    counts = [len(tiles.starts(each["height"])) * len(tiles.starts(each["width"])) for each in pictures]
+    counts = [tiles.count(each["height"], each["width"]) for each in pictures]
     if held.ndim != 4 or len(held) != sum(counts):
         sys.exit(f"{path}: holds {held.shape}, not the {sum(counts)} tiles of the pictures; delete it and run again")
     parts = np.split(held, np.cumsum(counts)[:-1])
