@@ -85,10 +85,12 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
 
     with store.clear_errors():
-        restored, panels = dict(given.restored), {}
+        restored, panels, says = dict(given.restored), {}, []
         shutil.rmtree(given.output / "restored", ignore_errors=True)
         for measurement, path in given.measured:
-            pictures = store.describe(path)["pictures"]
+            facts = store.describe(path)
+            pictures = facts["pictures"]
+            says.append(f"{files.title(measurement, {})}: {facts['says']}")
             columns = [("measured", whole(path, pictures)[: given.images])]
             for method in given.order:
                 if (name := f"{measurement}/{method}") in restored:
@@ -97,10 +99,11 @@ def main(arguments: list[str] | None = None) -> None:
                     columns.append((files.title(method, given.titles), made[: given.images]))
             panels[files.title(measurement, {})] = columns
         files.save_figure(draw(panels), given.output / "restorations")
-        facts = {"dataset": given.dataset, "protocol": "sound", "pictures": len(pictures)}
+        facts = {"dataset": given.dataset, "protocol": "sound", "pictures": len(pictures), "says": " ".join(says)}
         store.save_json(given.output / "restorations.json", facts | {"shown": min(given.images, len(pictures))})
-        folders = "\n".join(f"  {given.output / 'restored' / name}" for name in restored)
-        files.write(given.output / "summary.txt", f"{len(pictures)} pictures restored, by each method in a folder:\n{folders}\n")
+        folders = [f"  {given.output / 'restored' / name}" for name in restored]
+        lines = [*says, f"{len(pictures)} pictures restored, by each method in a folder:", *folders]
+        files.write(given.output / "summary.txt", "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
