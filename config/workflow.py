@@ -77,6 +77,14 @@ def at_hand(config: dict, dataset: str) -> bool:
     )
 
 
+def own_files(config: dict, dataset: str) -> list[str]:
+    """The files of a data set that is a user's own, so that a run sees what was added or changed; of others none."""
+    if dataset not in datasets.OWN:
+        return []
+    found = (Path(config["data_dir"]) / dataset).rglob("*")
+    return sorted(str(path) for path in found if path.is_file() and not path.name.startswith("."))
+
+
 class Uncertain:
     """The data sets that a run may have to go on without: optional, not at hand at its start, and not the only ones."""
 

@@ -5,7 +5,7 @@ whose images have classes says how many in CLASSES and has a function `labels(sp
 One that may be impossible to get stands in OPTIONAL and has functions `present(data_dir) -> bool`, whether its files are there
 at a glance, and `obtain(data_dir)`, which downloads them or ends in a SystemExit that says what to do; a run goes on without it.
 PICTURES are those that were corrupted elsewhere and have no clean originals: measurements from the start (measurements/given.py),
-restored and not scored.
+restored and not scored. OWN are those whose files a user may add to or change at any time.
 This file imports nothing, so that the workflow can check its configuration against it.
 """
 
@@ -18,3 +18,4 @@ SHAPES = {
 CLASSES = {"mnist": 10, "mnist5k": 10}
 OPTIONAL = {"celeba"}
 PICTURES = "pictures"
+OWN = {"folder", PICTURES}

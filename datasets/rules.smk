@@ -2,6 +2,8 @@ from datasets import CLASSES, OPTIONAL, SHAPES
 
 
 rule clean:
+    input:
+        lambda wildcards: own_files(config, wildcards.dataset),
     output:
         "<results>/clean/{dataset}/{split}.npy",
     log:

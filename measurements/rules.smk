@@ -24,6 +24,8 @@ rule measure:
 
 
 rule given:  # pictures that were corrupted elsewhere
+    input:
+        lambda wildcards: own_files(config, wildcards.dataset),
     output:  # spelt out: a rule does not constrain wildcards that <measured> brings
         multiext("<results>/measured/{dataset}/{measurement}/train", ".y.npy", ".theta.npy", ".json"),
         multiext("<results>/measured/{dataset}/{measurement}/test", ".y.npy", ".theta.npy", ".json"),

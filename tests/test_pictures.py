@@ -173,6 +173,13 @@ def test_a_run_makes_a_picture_of_every_picture_and_scores_nothing(folder):
     assert not (folder / "results" / "scores").exists() and not (folder / "results" / "clean").exists()
 
 
+def test_a_picture_that_was_added_is_restored_with_the_others(folder):
+    assert "Nothing to be done" in (said := snakemake(folder, "-n")).stdout + said.stderr
+    save(folder / "data" / "pictures" / "2.png", np.full((64, 64, 2), 255, np.uint8))
+    assert "given" in (said := snakemake(folder, "-n", "--quiet", "rules")).stdout + said.stderr
+    (folder / "data" / "pictures" / "2.png").unlink()
+
+
 def test_the_paper_s_protocol_has_no_use_for_them():
     config = {"datasets": {"pictures": {"add_noise": {"sigma": 0.1}}}, "methods": {"median": None}, "protocol": "paper"}
     with pytest.raises(check.ConfigError, match="pictures have none; use sound"):
