@@ -4,8 +4,8 @@ A folder of pictures of at least 64×64, all colour or all grey, all corrupted i
 describe. They are cut into tiles of 64×64 (measurements/tiles.py), and all tiles are both what methods learn from and what they
 restore; there is no clean image.
 
-Where values are lost (drop_…), a picture says which: where it is transparent, or where masks/NAME.png in the same folder is
-black.
+Where values are lost (drop_…), a picture says which: where masks/NAME.png in the same folder is black, or where it is itself
+transparent.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def read(folder: Path, name: str, dropping: bool) -> tuple[np.ndarray, np.ndarra
     seen = None
     if dropping:
         stem = folder / "masks" / Path(name).stem
-        mask = next((path for path in stem.parent.glob(f"{stem.name}.*") if path.suffix.lower() in ENDINGS), None)
+        mask = next((path for end in ENDINGS if (path := stem.with_name(stem.name + end)).is_file()), None)
         if mask:
             seen = np.asarray(opened(mask).convert("L")) > 127
         elif transparent:
