@@ -39,7 +39,8 @@ class Recorded:
     def record(self) -> None:
         """Raises Unrecordable; the GPU is then in no state to go on in this process."""
         try:
-            self.graph.register_generator_state(self.generator)
+            if hasattr(self.graph, "register_generator_state"):  # newer versions of PyTorch find a generator by themselves
+                self.graph.register_generator_state(self.generator)
             with torch.cuda.graph(self.graph):
                 self.step()
         except RuntimeError as error:
