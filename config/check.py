@@ -9,7 +9,6 @@ import jsonschema
 import yaml
 
 import datasets
-from measurements.tiles import SIDE
 from methods.contract import about
 
 HERE = Path(__file__).parent
@@ -97,7 +96,7 @@ def paper_protocol(config: dict) -> dict:
 def check_dataset(dataset: str, measurements: dict) -> None:
     if dataset not in (known := [*datasets.SHAPES, datasets.PICTURES]):
         raise ConfigError(f"datasets.{dataset}: no such data set{suggest(dataset, known)}")
-    side = SIDE if dataset == datasets.PICTURES else min(datasets.SHAPES[dataset][:2])
+    side = datasets.SIDE if dataset == datasets.PICTURES else min(datasets.SHAPES[dataset][:2])
     for name, options in measurements.items():
         if options.get("size", 0) > side:
             raise ConfigError(

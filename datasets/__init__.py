@@ -9,11 +9,12 @@ restored and not scored. OWN are those whose files a user may add to or change a
 This file imports nothing, so that the workflow can check its configuration against it.
 """
 
+SIDE = 64  # of the squares that pictures of one's own are cut to
 SHAPES = {
     "mnist": (28, 28, 1),
     "mnist5k": (28, 28, 1),
     "celeba": (64, 64, 3),
-    "folder": (64, 64, 3),
+    "folder": (SIDE, SIDE, 3),
 }
 CLASSES = {"mnist": 10, "mnist5k": 10}
 OPTIONAL = {"celeba"}

@@ -55,7 +55,7 @@ def load(split: str, data_dir: Path) -> np.ndarray:
             sys.exit(
                 f"{source.path}: no image of the {split} split is there; add some that {LIST} gives the number {SPLITS[split]}"
             )
-        return decode(names, functools.partial(face, source), (64, 64, 3))
+        return faces(source, names)
 
 
 def present(data_dir: Path) -> bool:
@@ -135,6 +135,11 @@ def partition(text: bytes, path: Path) -> dict[str, list[str]]:
             sys.exit(f"{path}: line {row} of the partition is {line[:60]!r}, not NAME 0, 1 or 2; fetch {LIST} again")
         listed[of[number.strip()]].append(name.decode(errors="replace"))
     return listed
+
+
+def faces(source: Source, names: list[str]) -> np.ndarray:
+    """uint8 [N, 64, 64, 3]. Raises SystemExit as `face` does."""
+    return decode(names, functools.partial(face, source), (64, 64, 3))
 
 
 def face(source: Source, name: str) -> np.ndarray:

@@ -13,11 +13,11 @@ from zlib import crc32
 import numpy as np
 from PIL import Image, ImageOps
 
+from datasets import SIDE
 from datasets.decoding import decode
 
 SPLITS = ("train", "validation", "test")
 ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
-SIDE = 64
 EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # modes of Pillow
 
 
@@ -36,13 +36,18 @@ def load(split: str, data_dir: Path) -> np.ndarray:
 
 def splits(here: Path) -> dict[str, list[str]]:
     """The files of each split, by their names from `here` on."""
-    paths = (path.relative_to(here) for path in here.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
-    names = sorted(path.as_posix() for path in paths)
+    names = pictures(here, "**/*")
     chosen = {name: [each for each in names if each.startswith(f"{name}/")] for name in SPLITS}
     if chosen["train"] and chosen["test"]:
         return chosen
     tenth = {0: "test", 1: "validation"}
     return {split: [name for name in names if tenth.get(crc32(name.encode()) % 10, "train") == split] for split in SPLITS}
+
+
+def pictures(here: Path, pattern: str) -> list[str]:
+    """The pictures that a pattern finds, by their names from `here` on, in the order of these."""
+    paths = (path for path in here.glob(pattern) if path.suffix.lower() in ENDINGS and path.is_file())
+    return sorted(path.relative_to(here).as_posix() for path in paths)
 
 
 def square(here: Path, name: str) -> np.ndarray:

@@ -6,7 +6,6 @@ the list of the partition. Put it into data_dir/celeba/ of the other machine, un
 """
 
 import argparse
-import functools
 import io
 import zipfile
 from contextlib import ExitStack
@@ -17,7 +16,6 @@ from PIL import Image
 
 import store
 from datasets import celeba
-from datasets.decoding import decode
 
 
 def jpeg(image: np.ndarray) -> bytes:
@@ -49,7 +47,7 @@ def main() -> None:
         with store.replacing(args.output) as partial, zipfile.ZipFile(partial, "w") as archive:
             archive.write(args.data_dir / "celeba" / celeba.LIST, celeba.LIST, zipfile.ZIP_DEFLATED)
             for names in source.splits.values():
-                for name, image in zip(names, decode(names, functools.partial(celeba.face, source), (64, 64, 3)), strict=True):
+                for name, image in zip(names, celeba.faces(source, names), strict=True):
                     archive.writestr(name, file := jpeg(image))
                     kept.append(psnr(image, file))
     if not kept:

@@ -9,26 +9,17 @@ transparent.
 """
 
 import argparse
+import shutil
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 import store
-from datasets.folder import ENDINGS, opened
+from datasets.folder import ENDINGS, opened, pictures
 from measurements import masks, tiles
 from measurements.families import Dropping
 from measurements.measure import add_families, measurement_of
-
-SPLITS = ("train", "test")  # the same tiles
-
-
-def names(folder: Path) -> list[str]:
-    found = sorted(path.name for path in folder.glob("*") if path.suffix.lower() in ENDINGS and path.is_file())
-    if not found:
-        sys.exit(f"{folder}: no picture there ({', '.join(sorted(ENDINGS))}); put your corrupted pictures there")
-    return found
 
 
 def read(folder: Path, name: str, dropping: bool) -> tuple[np.ndarray, np.ndarray | None]:
@@ -77,17 +68,28 @@ def noise(values: np.ndarray) -> float:
     return float(np.median(np.abs(detail)) / 0.6745)
 
 
-def survey(folder: Path, dropping: bool) -> list[dict]:
-    """Name, height, width and channels of every picture. Raises SystemExit where one cannot be used; nothing is written yet."""
-    found = []
-    for name in names(folder):
-        height, width, channels = read(folder, name, dropping)[0].shape
+def survey(folder: Path, measurement) -> tuple[list[dict], str]:
+    """Name, height, width and channels of every picture, and what was seen of their corruption, in a sentence.
+
+    Raises SystemExit where one cannot be used, so that nothing is written then.
+    """
+    names = pictures(folder, "*")
+    if not names:
+        sys.exit(f"{folder}: no picture there ({', '.join(sorted(ENDINGS))}); put your corrupted pictures there")
+    found, degrees, dropping = [], [], isinstance(measurement, Dropping)
+    for name in names:
+        values, seen = read(folder, name, dropping)
+        height, width, channels = values.shape
         if found and channels != found[0]["channels"]:
             kinds = {1: "grey", 3: "in colour"}
             said = f"{kinds[channels]} and {found[0]['name']} {kinds[found[0]['channels']]}"
             sys.exit(f"{folder / name}: is {said}; put them into folders of their own")
         found.append({"name": name, "height": height, "width": width, "channels": channels})
-    return found
+        degrees.append(1 - seen.mean() if dropping else noise(values))
+    if dropping:
+        return found, f"{np.mean(degrees):.0%} of their pixels are lost."
+    says = f"The noise in them seems to be of σ = {np.median(degrees):.2g}; the configuration says {measurement.sigma:g}."
+    return found, says
 
 
 def main() -> None:
@@ -96,45 +98,30 @@ def main() -> None:
     )
     for sub in add_families(parser):
         sub.add_argument("--pictures", type=Path, required=True, help="the folder of corrupted pictures")
-        sub.add_argument("--dataset", required=True)
-        sub.add_argument("--measurement", help="its name in the configuration (default: the family's)")
-        sub.add_argument("--output", type=Path, required=True, help="folder of SPLIT.y.npy, SPLIT.theta.npy, SPLIT.json")
     args = parser.parse_args()
-    measurement, options = measurement_of(parser, args)
+    measurement, facts = measurement_of(parser, args)
     dropping = isinstance(measurement, Dropping)
 
     with store.clear_errors():
-        pictures = survey(args.pictures, dropping)
-        count = sum(tiles.count(each["height"], each["width"]) for each in pictures)
-        like = measured(*read(args.pictures, pictures[0]["name"], dropping), measurement)
-        with ExitStack() as opened_files:  # a picture at a time is in memory
-            files = {part: [] for part in ("y", "theta")}
-            for split in SPLITS:
-                for part, rows in zip(files, like, strict=True):
-                    writing = store.writing_array(args.output / f"{split}.{part}.npy", count, rows)
-                    files[part].append(opened_files.enter_context(writing))
-            lost, noises = 0.0, []
-            for number, each in enumerate(pictures, start=1):
-                values, seen = read(args.pictures, each["name"], dropping)
-                for part, rows in zip(files, measured(values, seen, measurement), strict=True):
-                    for file in files[part]:
-                        file.append(rows)
-                if dropping:
-                    lost += 1 - seen.mean()
-                else:
-                    noises.append(noise(values))
-                print(f"read {number}/{len(pictures)} pictures", flush=True)
-        facts = {"dataset": args.dataset, "measurement": args.measurement or args.family, "family": args.family}
-        facts |= {"options": options, "protocol": "sound", "images": count, "digest": files["y"][0].digest, "pictures": pictures}
-        if dropping:
-            facts["says"] = f"{lost / len(pictures):.0%} of their pixels are lost."
-        else:
-            facts["says"] = (
-                f"The noise in them seems to be of σ = {np.median(noises):.2g}; the configuration says {args.sigma:g}."
-            )
-        for split in SPLITS:
+        found, says = survey(args.pictures, measurement)
+        count = sum(tiles.count(each["height"], each["width"]) for each in found)
+        like_y, like_theta = measured(*read(args.pictures, found[0]["name"], dropping), measurement)
+        with (
+            store.writing_array(args.output / "test.y.npy", count, like_y) as all_y,
+            store.writing_array(args.output / "test.theta.npy", count, like_theta) as all_theta,
+        ):
+            for number, each in enumerate(found, start=1):  # a picture at a time is in memory
+                y, theta = measured(*read(args.pictures, each["name"], dropping), measurement)
+                all_y.append(y)
+                all_theta.append(theta)
+                print(f"read {number}/{len(found)} pictures", flush=True)
+        facts |= {"protocol": "sound", "images": count, "digest": all_y.digest, "pictures": found, "says": says}
+        for part in ("y.npy", "theta.npy"):  # what is learnt from is what is restored
+            with store.replacing(args.output / f"train.{part}") as partial:
+                shutil.copyfile(args.output / f"test.{part}", partial)
+        for split in ("train", "test"):
             store.save_json(args.output / f"{split}.json", facts | {"split": split})
-    print(f"{args.pictures}: {len(pictures)} pictures, {count:,} tiles. {facts['says']}")
+    print(f"{args.pictures}: {len(found)} pictures, {count:,} tiles. {says}")
 
 
 if __name__ == "__main__":

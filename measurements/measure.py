@@ -54,7 +54,7 @@ def true_or_false(text: str) -> bool:
 
 
 def add_families(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """A subcommand for each family, with its options as flags."""
+    """A subcommand for each family, with its options as flags, and what every measurement is told."""
     families = parser.add_subparsers(dest="family", required=True, metavar="FAMILY")
     for name, family in FAMILIES.items():
         sub = families.add_parser(name, help=family.__doc__.splitlines()[0], description=family.__doc__)
@@ -62,15 +62,19 @@ def add_families(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentP
             default = {"required": True} if field.default is dataclasses.MISSING else {"default": field.default}
             kind = {"type": true_or_false} if field.type is bool else {"type": field.type}
             sub.add_argument(f"--{field.name.replace('_', '-')}", dest=field.name, **kind, **default)
+        sub.add_argument("--dataset", required=True)
+        sub.add_argument("--measurement", help="its name in the configuration (default: the family's)")
+        sub.add_argument("--output", type=Path, required=True, help="folder of SPLIT.y.npy, SPLIT.theta.npy, SPLIT.json")
         yield sub
 
 
 def measurement_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> tuple:
-    """The forward model that such flags say, and its options. Ends as a wrong flag does where they are impossible."""
+    """The forward model that such flags say, and its facts. Ends as a wrong flag does where its options are impossible."""
     family = FAMILIES[args.family]
     options = {field.name: getattr(args, field.name) for field in dataclasses.fields(family)}
+    facts = {"dataset": args.dataset, "measurement": args.measurement or args.family, "family": args.family, "options": options}
     try:
-        return family(**options), options
+        return family(**options), facts
     except ValueError as error:
         parser.error(str(error))
 
@@ -79,15 +83,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m measurements.measure", description=__doc__)
     for sub in add_families(parser):
         sub.add_argument("--clean", type=Path, required=True, help="clean images, uint8 .npy of [N, H, W, C]")
-        sub.add_argument("--dataset", required=True)
-        sub.add_argument("--measurement", help="its name in the configuration (default: the family's)")
         sub.add_argument("--split", required=True)
         sub.add_argument("--seed", type=int, default=0)
         sub.add_argument("--protocol", choices=["sound", "paper"], default="sound", help="a fact that later stages go by")
-        sub.add_argument("--output", type=Path, required=True, help="folder of SPLIT.y.npy, SPLIT.theta.npy, SPLIT.json")
     args = parser.parse_args()
 
-    measurement, options = measurement_of(parser, args)
+    measurement, facts = measurement_of(parser, args)
     clean = store.load_array(args.clean)
     if not (count := len(clean)):
         sys.exit(f"{args.clean}: holds no images")
@@ -110,20 +111,8 @@ def main() -> None:
                 if now - spoke > SPEAK_EVERY or done == count:
                     print(f"measured {done}/{count}  {(now - began) / done * (count - done):.0f} s to go", flush=True)
                     spoke = now
-        store.save_json(
-            args.output / f"{args.split}.json",
-            {
-                "dataset": args.dataset,
-                "measurement": args.measurement or args.family,
-                "family": args.family,
-                "options": options,
-                "protocol": args.protocol,
-                "split": args.split,
-                "seed": args.seed,
-                "images": count,
-                "digest": all_y.digest,
-            },
-        )
+        facts |= {"protocol": args.protocol, "split": args.split, "seed": args.seed, "images": count, "digest": all_y.digest}
+        store.save_json(args.output / f"{args.split}.json", facts)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-SIDE, STEP = 64, 32
+from datasets import SIDE
+
+STEP = SIDE // 2
 
 
 def starts(length: int) -> list[int]:
