@@ -86,6 +86,17 @@ def short(value: float) -> str:
     return f"{round(value, decimals):,.{max(0, decimals)}f}"
 
 
+def by_measurement(flag: str, files: list[tuple[str, Path]], measurements: list[str], methods: list[str], listed: str) -> dict:
+    """{measurement: {method: path}}, each in the order given, of files that `flag` gave as measurement/method=path.
+
+    Raises SystemExit where one is of none of the methods, which `listed` gave, or measurements.
+    """
+    found = dict(files)
+    if strangers := set(found) - {f"{measurement}/{method}" for measurement in measurements for method in methods}:
+        sys.exit(f"{flag} {', '.join(sorted(strangers))}: not in --measured and {listed}")
+    return {at: {method: found[f"{at}/{method}"] for method in methods if f"{at}/{method}" in found} for at in measurements}
+
+
 # Types for argparse
 
 

@@ -29,19 +29,28 @@ def data_uri(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
+def must_have(folder: Path, names: list[str]) -> None:
+    """Raises SystemExit where one of the files is not in the folder."""
+    for name in names:
+        if not (folder / name).is_file():
+            sys.exit(f"{folder / name}: no such file; run the step that makes it (`snakemake {folder / name}`)")
+
+
+def links_to(names: list[str], folder: Path, beside: Path) -> dict[str, str]:
+    """How files of a folder are reached from the page's folder, `beside`."""
+    return {name: Path(os.path.relpath(folder / name, beside)).as_posix() for name in names}
+
+
 def chapter_of_pictures(name: str, folder: Path, beside: Path) -> dict:
-    """The same of pictures without clean originals, of which there is the figure alone."""
-    for file in ("restorations.png", "restorations.json"):
-        if not (folder / file).is_file():
-            sys.exit(f"{folder / file}: no such file; run the step that makes it (`snakemake {folder / file}`)")
+    """What page.html shows of pictures without clean originals: the figure alone."""
+    must_have(folder, ["restorations.png", "restorations.json"])
     shown = store.load_json(folder / "restorations.json")
-    links = ["restored", "restorations.png", "restorations.pdf"]
     return {
         "name": name,
         "protocol": shown["protocol"],
         "tables": {},
         "figures": {"restorations": (data_uri(folder / "restorations.png"), files.caption("pictures", **shown))},
-        "links": {file: Path(os.path.relpath(folder / file, beside)).as_posix() for file in links},
+        "links": links_to(["restored", "restorations.png", "restorations.pdf"], folder, beside),
     }
 
 
@@ -51,9 +60,7 @@ def chapter(name: str, folder: Path, beside: Path, sampled: bool) -> dict:
     `sampled`: whether some method has posterior samples.
     """
     links = LINKS + POSTERIOR * sampled
-    for file in [*links, "restorations.json", *["posterior.json"] * sampled]:
-        if not (folder / file).is_file():
-            sys.exit(f"{folder / file}: no such file; run the step that makes it (`snakemake {folder / file}`)")
+    must_have(folder, [*links, "restorations.json", *["posterior.json"] * sampled])
     frames = ("table", "methods", "differences", "training")
     values, methods, differences, training = (files.read_csv(folder / f"{frame}.csv") for frame in frames)
     shown, timed = (store.load_json(folder / f"{figure}.json") for figure in ("restorations", "mse_time"))
@@ -80,7 +87,7 @@ def chapter(name: str, folder: Path, beside: Path, sampled: bool) -> dict:
         },
         "trained": len(training) > 0,
         "speedups": {files.title(at, {}): speed["says"] for at, speed in timed["speedups"].items()},
-        "links": {file: Path(os.path.relpath(folder / file, beside)).as_posix() for file in links},
+        "links": links_to(links, folder, beside),
     }
 
 

@@ -4,9 +4,10 @@ For pictures that were corrupted elsewhere (measurements/given.py). Writes OUTPU
 OUTPUT/restorations.png, .pdf and .json (facts for the caption), and OUTPUT/summary.txt.
 """
 
-import argparse
 import shutil
 import sys
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import matplotlib
@@ -16,6 +17,7 @@ from PIL import Image
 import store
 from measurements import tiles
 from reports import files
+from reports.restorations import parser_of
 
 matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
 import matplotlib.pyplot as plt  # noqa: E402
@@ -23,22 +25,21 @@ import matplotlib.pyplot as plt  # noqa: E402
 SIDE = 2.2  # inches: a picture in the figure
 
 
-def whole(path: Path, pictures: list[dict]) -> list[np.ndarray]:
+def whole(path: Path, pictures: list[dict]) -> Iterator[np.ndarray]:
     """The pictures, uint8 [H, W, C], whose tiles a `.npy` file holds. Raises SystemExit where it holds others."""
     held = store.load_array(path)
     counts = [tiles.count(each["height"], each["width"]) for each in pictures]
     if held.ndim != 4 or len(held) != sum(counts):
         sys.exit(f"{path}: holds {held.shape}, not the {sum(counts)} tiles of the pictures; delete it and run again")
-    parts = np.split(held, np.cumsum(counts)[:-1])
-    joined = [tiles.joined(part, each["height"], each["width"]) for part, each in zip(parts, pictures, strict=True)]
-    return [(255 * picture.clip(0, 1)).round().astype(np.uint8) for picture in joined]
+    parts = zip(np.split(held, np.cumsum(counts)[:-1]), pictures, strict=True)
+    joined = (tiles.joined(part, each["height"], each["width"]) for part, each in parts)
+    return ((255 * picture.clip(0, 1)).round().astype(np.uint8) for picture in joined)
 
 
-def save(pictures: list[np.ndarray], names: list[str], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for picture, name in zip(pictures, names, strict=True):
-        with store.replacing(folder / name) as partial:
-            Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture).save(partial, "PNG")
+def save(picture: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with store.replacing(path) as partial:
+        Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture).save(partial, "PNG")
 
 
 def png_names(pictures: list[dict]) -> list[str]:
@@ -70,38 +71,33 @@ def draw(panels: dict[str, list[tuple[str, list[np.ndarray]]]]) -> plt.Figure:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.pictures", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of("pictures", __doc__)
     add = parser.add_argument
-    add("--dataset", required=True, help="the data set, for the facts beside the figure")
-    add("--measured", nargs="+", type=files.pair, required=True, metavar="NAME=NPY", help="measurement=path of its tiles")
-    add("--restored", nargs="+", type=files.pair, required=True, metavar="NAME=NPY",
-        help="measurement/method=path of the restored tiles; of a method with seeds, one of them")  # fmt: skip
-    add("--order", type=files.names, required=True, help="the methods in the order of the columns, between spaces")
-    add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
     add("--images", type=int, default=4, help="how many pictures the figure shows, from the first on (default: %(default)s)")
     add("--output", type=Path, required=True, metavar="DIR", help="folder of all of it")
     given = parser.parse_args(arguments)
 
     with store.clear_errors():
-        restored, panels, says = dict(given.restored), {}, []
+        restored = files.by_measurement("--restored", given.restored, [at for at, _ in given.measured], given.order, "--order")
+        panels, says = {}, []
         shutil.rmtree(given.output / "restored", ignore_errors=True)
         for measurement, path in given.measured:
             facts = store.describe(path)
             pictures = facts["pictures"]
             says.append(f"{files.title(measurement, {})}: {facts['says']}")
-            columns = [("measured", whole(path, pictures)[: given.images])]
-            for method in given.order:
-                if (name := f"{measurement}/{method}") in restored:
-                    made = whole(restored[name], pictures)
-                    save(made, png_names(pictures), given.output / "restored" / name)
-                    columns.append((files.title(method, given.titles), made[: given.images]))
+            columns = [("measured", list(islice(whole(path, pictures), given.images)))]
+            for method, estimates in restored[measurement].items():
+                shown = []
+                for picture, name in zip(whole(estimates, pictures), png_names(pictures), strict=True):
+                    save(picture, given.output / "restored" / measurement / method / name)
+                    if len(shown) < given.images:
+                        shown.append(picture)
+                columns.append((files.title(method, given.titles), shown))
             panels[files.title(measurement, {})] = columns
         files.save_figure(draw(panels), given.output / "restorations")
         facts = {"dataset": given.dataset, "protocol": "sound", "pictures": len(pictures), "says": " ".join(says)}
         store.save_json(given.output / "restorations.json", facts | {"shown": min(given.images, len(pictures))})
-        folders = [f"  {given.output / 'restored' / name}" for name in restored]
+        folders = [f"  {given.output / 'restored' / name}" for name, _ in given.restored]
         lines = [*says, f"{len(pictures)} pictures restored, by each method in a folder:", *folders]
         files.write(given.output / "summary.txt", "\n".join(lines) + "\n")
 

@@ -6,7 +6,6 @@ posterior.png, .pdf, .json      the first test images: measured, original, mean 
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import matplotlib
@@ -91,18 +90,16 @@ def main(arguments: list[str] | None = None) -> None:
         files.write(given.output / "posterior.md", grid.markdown(table, below))
         files.write(given.output / "posterior.tex", grid.latex(table, below, f"tab:{given.dataset}-posterior"))
 
-        found, titles = dict(given.samples), dict(zip(methods["method"], methods["title"], strict=True))
-        if strangers := set(found) - {f"{measurement}/{method}" for measurement in measurements for method in order}:
-            sys.exit(f"--samples {', '.join(sorted(strangers))}: not in --measured and --methods")
+        found = files.by_measurement("--samples", given.samples, measurements, order, "--methods")
+        titles = dict(zip(methods["method"], methods["title"], strict=True))
         clean, panels = load(given.clean, given.images), {}
         for measurement, path in given.measured:
             y = load(path, given.images)
-            for method in order:
-                if (name := f"{measurement}/{method}") in found:
-                    samples = store.load_array(found[name])[:, : given.images].astype(np.float32)
-                    rows = [row(*each) for each in zip(clean, y, samples.swapaxes(0, 1), strict=True)]
-                    labels = [titles[method]] + [""] * (len(rows) - 1)
-                    panels.setdefault(files.title(measurement, {}), []).extend(zip(labels, rows, strict=True))
+            for method, drawn in found[measurement].items():
+                samples = store.load_array(drawn)[:, : given.images].astype(np.float32)
+                rows = [row(*each) for each in zip(clean, y, samples.swapaxes(0, 1), strict=True)]
+                labels = [titles[method]] + [""] * (len(rows) - 1)
+                panels.setdefault(files.title(measurement, {}), []).extend(zip(labels, rows, strict=True))
         heads = ["measured", "original", "mean", *[f"sample {k + 1}" for k in range(len(samples[:SAMPLES]))], "s.d."]
         files.save_figure(draw(panels, heads), given.output / "posterior")
         facts = {"dataset": given.dataset, "images": given.images, "samples": len(samples), "brightest": DEVIATION}

@@ -73,45 +73,49 @@ def draw(panels: dict[str, list[tuple[str, np.ndarray]]], heads: Sequence[str] =
     return figure
 
 
-def main(arguments: list[str] | None = None) -> None:
+def parser_of(program: str, description: str) -> argparse.ArgumentParser:
+    """A command that shows what methods made of measurements."""
     parser = argparse.ArgumentParser(
-        prog="python -m reports.restorations", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"python -m reports.{program}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("--dataset", required=True, help="the data set, for the facts beside the figure")
-    add("--clean", type=Path, required=True, metavar="NPY", help="the clean test split")
     add("--measured", nargs="+", type=files.pair, required=True, metavar="NAME=NPY",
         help="measurement=path for each panel, in order")  # fmt: skip
     add("--restored", nargs="+", type=files.pair, required=True, metavar="NAME=NPY",
         help="measurement/method=path for each row; of a method with seeds, one of them")  # fmt: skip
     add("--order", type=files.names, required=True, help="the methods in the order of the rows, between spaces")
     add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = parser_of("restorations", __doc__)
+    add = parser.add_argument
+    add("--clean", type=Path, required=True, metavar="NPY", help="the clean test split")
     add("--images", type=int, default=8, help="how many of the test split, from its first on (default: %(default)s)")
     add("--output", type=Path, required=True, metavar="STEM", help="path of the figure without .png")
     given = parser.parse_args(arguments)
 
     with store.clear_errors():
-        restored = dict(given.restored)
-        known = {f"{measurement}/{method}" for measurement, _ in given.measured for method in given.order}
-        if strangers := set(restored) - known:
-            sys.exit(f"--restored {', '.join(sorted(strangers))}: not in --measured and --order")
+        at = [measurement for measurement, _ in given.measured]
+        restored = files.by_measurement("--restored", given.restored, at, given.order, "--order")
         made = [store.describe(path) for _, path in given.measured]
-        made += [store.load_json(path.with_suffix(".json")) for path in restored.values()]
+        made += [store.load_json(path.with_suffix(".json")) for _, path in given.restored]
         protocol = files.one_protocol(facts.get("protocol", "sound") for facts in made)
         clean = load(given.clean, given.images)
         panels = {}
         for measurement, path in given.measured:
             rows = [("original", clean), ("measured", load(path, given.images))]
-            for method in given.order:
-                if (name := f"{measurement}/{method}") in restored:
-                    rows.append((files.title(method, given.titles), load(restored[name], given.images)))
+            for method, estimates in restored[measurement].items():
+                rows.append((files.title(method, given.titles), load(estimates, given.images)))
             panels[files.title(measurement, {}) + ("" if protocol == "sound" else f" (protocol: {protocol})")] = rows
         files.save_figure(draw(panels), given.output)
         facts = {
             "dataset": given.dataset,
             "protocol": protocol,
             "images": given.images,
-            "measurements": [name for name, _ in given.measured],
+            "measurements": at,
         }
         store.save_json(given.output.with_name(f"{given.output.name}.json"), facts)
 
