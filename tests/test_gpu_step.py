@@ -4,12 +4,9 @@ What a recording (methods/recording.py) does not allow shows without a GPU: a va
 elsewhere. Kernels and gradients do not run.
 """
 
-import importlib
-import re
-from pathlib import Path
-
 import pytest
 import torch
+from learners import LEARNED, learner_class
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -17,8 +14,6 @@ from torch.utils._pytree import tree_leaves
 from measurements.families import AddNoise, DropIndependent, DropPatch
 from methods import batches, device, learner, networks, training
 
-ROOT = Path(training.__file__).parent.parent
-METHODS = sorted(path.parent.name for path in (ROOT / "methods").glob("*/train.py"))
 MEASUREMENTS = [DropIndependent(0.5), DropIndependent(0.5, 0.5, per_channel=False), DropPatch(9), AddNoise(0.2)]
 IMAGES, BATCH = 50, 8
 
@@ -61,9 +56,7 @@ def gpu(monkeypatch):
 
 
 def training_of(method, shape, measurement, generator) -> training.Training:
-    module = importlib.import_module(f"methods.{method}.train")
-    kind = getattr(module, re.search(r"^ +main\((\w+)\)", Path(module.__file__).read_text(), re.M)[1])
-    made = kind(shape, measurement, generator)
+    made = learner_class(method)(shape, measurement, generator)
     made.steps = 10
     for optimizer in made.optimizers.values():
         for group in optimizer.param_groups:
@@ -79,7 +72,7 @@ def training_of(method, shape, measurement, generator) -> training.Training:
 
 @pytest.mark.parametrize("shape", networks.ARCHITECTURES, ids=lambda shape: "x".join(map(str, shape)))
 @pytest.mark.parametrize("measurement", MEASUREMENTS, ids=str)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", LEARNED)
 def test_a_step_reads_nothing_back_and_brings_nothing(method, measurement, shape, gpu):
     under_way = training_of(method, shape, measurement, gpu)
     with OnOneDevice():

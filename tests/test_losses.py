@@ -1,16 +1,14 @@
 """Losses, networks and updates of the learned methods: by hand, by torch.distributions and by separate backward passes."""
 
 import copy
-import importlib
 import math
-import re
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from learners import learner_class
 from torch import Generator, nn
 
 from measurements.families import AddNoise, DropIndependent, DropPatch
@@ -30,12 +28,6 @@ def seeded(seed=0):
 
 def rand(*shape, seed=0):
     return torch.rand(shape, generator=seeded(seed))
-
-
-def learner_class(name):
-    """The Learner that methods/NAME/train.py hands to the engine."""
-    module = importlib.import_module(f"methods.{name}.train")
-    return getattr(module, re.search(r"^ +main\((\w+)\)", Path(module.__file__).read_text(), re.M)[1])
 
 
 class Unscaled(DropIndependent):

@@ -23,6 +23,7 @@ import jsonschema
 import numpy as np
 import pytest
 import torch
+from learners import LEARNED, learner_class
 from skimage.restoration import denoise_tv_chambolle
 
 import store
@@ -33,7 +34,6 @@ from methods import contract
 
 ROOT = Path(contract.__file__).parent.parent
 METHODS = sorted(path.parent.name for path in (ROOT / "methods").glob("*/rules.smk"))
-LEARNED = [name for name in METHODS if (ROOT / "methods" / name / "train.py").exists()]
 MEASUREMENTS = {"drop_independent": {"p": 0.5}, "drop_patch": {"size": 14}, "add_noise": {"sigma": 0.2}}
 DATASET, IMAGES = "mnist5k", 16
 STEPS = 12  # of an iterative search, in place of its default
@@ -88,11 +88,6 @@ def restore_of(method):
 
 def keywords(function):
     return {p.name: p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY}
-
-
-def learner_class(method):
-    module = importlib.import_module(f"methods.{method}.train")
-    return getattr(module, re.search(r"^ +main\((\w+)\)", Path(module.__file__).read_text(), re.M)[1])
 
 
 def flag(name):

@@ -2,7 +2,6 @@
 
 import csv
 import functools
-import importlib
 import json
 import math
 import os
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from learners import LEARNED, learner_class
 from torch import Generator, nn
 
 import store
@@ -31,7 +31,6 @@ from methods.training import Interrupted, fit
 from methods.watching import Selection, Watch, estimated
 
 ROOT = Path(training.__file__).parent.parent
-METHODS = sorted(path.parent.name for path in (ROOT / "methods").glob("*/train.py"))
 SHAPE, IMAGES = (28, 28, 1), 16
 STEPS = 130  # of the commands below: two rows of the log, the last of them short
 
@@ -217,10 +216,8 @@ def test_training_keeps_to_one_thread(measured, tmp_path):
 
 def learner_of(method, seed=0):
     """The method's own learner with its generator, as `main` makes them."""
-    module = importlib.import_module(f"methods.{method}.train")
-    kind = getattr(module, re.search(r"^ +main\((\w+)\)", Path(module.__file__).read_text(), re.M)[1])
     generator = seeded(seed)
-    return kind(SHAPE, DropIndependent(0.5), generator), generator
+    return learner_class(method)(SHAPE, DropIndependent(0.5), generator), generator
 
 
 class Counting(Learner):
@@ -268,7 +265,7 @@ def interrupt_at(learner, at, number):
     learner.step = told
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", LEARNED)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_and_continuing_is_bit_for_bit(method, number, often, tmp_path):
     """Stopped after step 7 of 13, in the middle of a row, and continued by a learner that started from other weights."""
