@@ -11,14 +11,9 @@ POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
 WITH_POSTERIOR = [name for name, runs in RUNS.of.items() if name != PICTURES and any(map(RUNS.sampled, runs))]  # data sets
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
-
-def reported(name: str) -> list[str]:
-    """The files of the report on a data set; of pictures without clean originals the figure alone."""
-    scored = [*TABLES, *PLOTS, *(POSTERIOR if name in WITH_POSTERIOR else [])]
-    shown = [f"restorations{end}" for end in FIGURE] if name == PICTURES else scored
-    return [f"{config['results']}/report/{name}/{file}" for file in shown]
-
-
+SHOWN = {name: [*TABLES, *PLOTS, *(POSTERIOR if name in WITH_POSTERIOR else [])] for name in SHAPES}
+SHOWN[PICTURES] = [f"restorations{end}" for end in FIGURE]  # nothing is scored
+REPORTED = {name: [f"{config['results']}/report/{name}/{file}" for file in SHOWN[name]] for name in config["datasets"]}
 UNCERTAIN = Uncertain(config, checkpoints)  # data sets that the page says are missing where they cannot be had
 
 
@@ -165,8 +160,8 @@ rule configuration:
 
 rule page:
     input:
-        [file for name in UNCERTAIN.others for file in reported(name)],
-        lambda wildcards: [file for name in UNCERTAIN.obtained() for file in reported(name)],
+        [file for name in UNCERTAIN.others for file in REPORTED[name]],
+        lambda wildcards: [file for name in UNCERTAIN.obtained() for file in REPORTED[name]],
         missing=lambda wildcards: UNCERTAIN.missing(),
         config="<results>/report/config.yaml",
     output:
