@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from measurements.families import from_facts
-from methods.contract import Measured, main
-from methods.networks import folded
-from methods.training import trained
+from bench.command import main
+from bench.measured import Measured
+from networks.modes import folded
+from training.models import trained
 
 
 def restore(
@@ -30,34 +30,32 @@ def restore(
     """Adam on all images and restarts at once; a yield per step, the restart with the least error on the measurement.
 
     Each image's search is its own: the loss is a sum over images, Adam is per coordinate, the generator is in evaluation mode and
-    every image starts from the same points. (Under the paper's protocol batch norm uses the statistics of all images and restarts
+    every image starts from the same points. (With batch statistics at test, batch norm uses those of all images and restarts
     together.) `loss` is `measurement` (CSGM, with the θ of the image) or `features` (as published:
     5 · mean (Dis_l(f_θ'(G(z))) - Dis_l(y))² with a fresh θ' each step).
     """
-    shape = measured.y.shape[1:]
-    gen, dis = trained(model, shape, "decoder", "discriminator", protocol=measured.protocol)
-    device, latent = next(gen.parameters()).device, gen.made_with["latent"]
-    if measured.protocol == "sound":
+    gen, dis = trained(model, measured, "decoder", "discriminator")
+    device, latent, forward = next(gen.parameters()).device, gen.latent, measured.forward
+    if "batch_statistics" not in measured.protocol:
         gen = folded(gen)
-    family = from_facts(measured.family)
     draws = Generator(device).manual_seed(seed)
-    y = torch.from_numpy(measured.y).to(device)
-    seen = torch.from_numpy(measured.mask.astype(np.float32)).to(device)  # [N, H, W, C]
+    y, side_info = (torch.from_numpy(part).to(device) for part in (measured.y, measured.side_info))
+    informs = torch.from_numpy(measured.informs.astype(np.float32)).to(device)  # [N, H, W, C]
     n = len(y)
     z = torch.randn(restarts, 1, latent, generator=draws, device=device).repeat(1, n, 1).requires_grad_()
     optimizer = torch.optim.Adam([z], lr=learning_rate)
     if loss == "features":
         with torch.no_grad():
-            wanted = dis(family.unbiased(y)).features
+            wanted = dis(forward.unbiased(y)).features
 
     def error(x: Tensor) -> Tensor:
-        """‖f_θ(x) - y‖² of each image with its own θ, [R, N]; a lost value tells nothing."""
-        return ((x - y) * seen).square().sum((2, 3, 4))
+        """‖E[y | x, θ] - y‖² of each image with its own θ, [R, N]; a lost value tells nothing."""
+        return ((forward.predict(x, side_info) - y) * informs).square().sum((2, 3, 4))
 
     def mismatch(x: Tensor) -> Tensor:
         """The published feature loss of each image, [R, N]."""
-        again = family.apply(x.flatten(0, 1), family.draw(restarts * n, shape, draws))
-        features = dis(family.unbiased(again)).features.unflatten(0, (restarts, n))
+        again = forward.forward(x.flatten(0, 1), forward.draw(restarts * n, measured.y.shape[1:], draws))
+        features = dis(forward.unbiased(again)).features.unflatten(0, (restarts, n))
         return 5 * ((features - wanted) ** 2).mean((2, 3, 4))
 
     for _ in range(steps):

@@ -1,7 +1,7 @@
 """Train the AmbientGAN that ACSG searches."""
 
 from methods.acsg.model import AmbientGAN
-from methods.training import main
+from training.command import main
 
 if __name__ == "__main__":
     main(AmbientGAN)

@@ -1,7 +1,7 @@
 """Train the Ambient VAE-GAN on measurements alone."""
 
 from methods.ambient_vaegan.model import AmbientVAEGAN
-from methods.training import main
+from training.command import main
 
 if __name__ == "__main__":
     main(AmbientVAEGAN)

@@ -1,81 +1,111 @@
-"""The bottleneck opened: a VAE-GAN whose decoder sees the measurement through skip connections, from measurements alone.
+"""The bottleneck opened: a VAE-GAN whose decoder sees the measurement through skip connections, learnt from measurements alone.
 
-    (ỹ, m̃) = y corrupted further,   x^g = Dec(z; ỹ, m̃),   z ~ q(z|y, m) in training,   z ~ q(z|ỹ, m̃) of ỹ = y at test
+    (ỹ, s̃), t, c = recorrupt(y, s)     y corrupted once more, a target t whose noise is independent of it, and where t counts, c
+    q = q(z|y, m),   p = q(z|ỹ, m̃),   x^g = Dec(z; ỹ, m̃),   x̂ = x^g with the values that ỹ holds exactly put in their places
 
-A skip would let the network copy y and learn nothing of what θ hid, so the decoder sees less than the likelihood asks for, and z
-tells it of the rest. For what was hidden, the conditional evidence bound (Sohn, Lee and Yan, NeurIPS 2015) is
+    ELBO = Σ_i c_i log N(t_i; E[y | x^g, s]_i, σ_t²) - λ KL(q || p)          z ~ q; z ~ p for a part of the images (`prior`)
+    L_G, L_D, L_feat    the discriminator's terms on y and f_θ'(x̂), θ' drawn afresh (training/losses.py)
 
-    ELBO = E_q(z|y, m)[ log p(hidden; Dec(z; ỹ, m̃)) ] - KL(q(z|y, m) || q(z|ỹ, m̃))      the prior: the encoder, told less
+    Enc, Dec minimise  -ELBO + w (L_G + L_feat)      λ = 1; w balances the two forces on x^g
+    Dis      minimises  L_D
+    Spread   minimises  CRPS(N(x^g, s² + σ_t²), t),  s = Spread(x^g, m̃), where t counts
 
-    drops    ỹ = m̃ ⊙ y,  m̃ = m ⊙ m',  m' a further mask       log p = Σ_i m_i (1 - m̃_i) log N(y_i; x^g_i, σ²)
-             (SSDU, Yaman et al. 2020; Ambient Diffusion, Daras et al. 2023)
-    noise    ỹ = y + τ n,  n ~ N(0, σ²)                        log p = Σ_i log N(y_i - n_i / τ; x^g_i, σ² (1 + 1/τ²))
-             the noise of this target is independent of that of ỹ (R2R, Pang et al., CVPR 2021)
+A skip connection would let the network copy y and learn nothing of what is missing, so the decoder sees less than the likelihood
+asks for, and z tells it of the rest. This is the conditional evidence bound of Sohn, Lee and Yan (NeurIPS 2015), whose prior is the
+encoder itself, given less. How a measurement is corrupted once more is the forward model's own (`recorrupt`): of drops a further
+mask hides values, which are the target (SSDU, Yaman et al. 2020; Ambient Diffusion, Daras et al. 2023); of noise, more noise makes
+a pair with independent errors (R2R, Pang et al., CVPR 2021).
 
-For a part of the images (`prior`) z is of the prior in training as it is at test, which is the same bound with q = p: without it
-the decoder leans on what z tells of the hidden values, and at test z cannot tell it. The adversary is on top, as in
-`methods/ambient_vaegan_elbo/model.py`. Values that were seen stay as they are, since dropping leaves them exact.
+Where z is of the prior in training, as it is at test, the decoder does not learn to lean on what z tells of the hidden values.
 """
 
 import torch
 from torch import Generator, Tensor
 
-from methods.ambient_vaegan_elbo.model import EvidenceBound, Task
-from methods.learner import Batch
-from methods.networks import Encoder, Gaussian, SkipDecoder, initialise, placed
+from measurements.forward import ForwardModel
+from networks.architectures import ImageFormat
+from networks.initial import with_default_weights, with_normal_weights
+from networks.original import Discriminator, Encoder, Gaussian
+from networks.spread import Spread
+from networks.unet import SkipDecoder
+from training.learner import Batch, Learner
+from training.losses import adversary, balanced_weight, kl, likeliest_sigma, log_normal, spread_loss
+from training.optimizers import adam, rise_and_fall, update
 
 
-class SkipVAEGAN(EvidenceBound):
-    """A VAE-GAN with skip connections that predicts what a further corruption hid of each measurement."""
+class SkipVAEGAN(Learner):
+    """A VAE-GAN with skip connections that predicts what a further corruption took from each measurement."""
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
-        measurement,
+        images: ImageFormat,
+        forward: ForwardModel,
         generator: Generator,
         *,
-        hide: float = 0.4,
-        tau: float = 0.5,
-        prior: float = 0.5,
-        kl_weight: float = 1.0,
-        adversary: float = 0.3,
-        learning_rate: float = 3e-3,
+        hide: float,
+        tau: float,
+        prior: float,
+        kl_weight: float,
+        adversary: float,
+        learning_rate: float,
     ):
-        self.tau, self.prior = tau, prior
-        options = {"hide": hide, "kl_weight": kl_weight, "adversary": adversary, "learning_rate": learning_rate}
-        super().__init__(shape, measurement, generator, **options)
+        self.shape, self.forward, self.hide, self.tau, self.prior = images.shape, forward, hide, tau, prior
+        self.kl_weight, self.adversary, self.peak = kl_weight, adversary, learning_rate
+        planes = 2 if forward.has_mask else 1
+        self.enc = with_normal_weights(Encoder, generator, *images, planes=planes)
+        self.dec = with_default_weights(SkipDecoder, generator, *images, planes=planes)
+        self.spread = with_default_weights(Spread, generator, *images, planes=planes)
+        self.networks = {"encoder": self.enc, "decoder": self.dec, "spread": self.spread}
+        weights = [*self.enc.parameters(), *self.dec.parameters()]
+        self.optimizers = {"bound": adam(weights, learning_rate), "spread": adam(list(self.spread.parameters()), learning_rate)}
+        if adversary:
+            self.dis = with_normal_weights(Discriminator, generator, *images)
+            self.networks["discriminator"] = self.dis
+            self.optimizers["discriminator"] = adam(list(self.dis.parameters()), learning_rate, betas=(0.5, 0.999))
 
-    def encoder_and_decoder(self, generator: Generator, latent: int):
-        encoder = initialise(Encoder(self.shape, planes=self.planes), generator)
-        return encoder, placed(SkipDecoder, generator, self.shape, planes=self.planes)
+    def learning_rate(self, step: int) -> float:
+        return rise_and_fall(self.peak, step, self.steps)
 
-    def noise(self) -> float:
-        return super().noise() * (1 + self.tau**-2) ** 0.5
+    def mask(self, s: Tensor) -> Tensor | None:
+        """Where a measurement tells anything, if its side information is a mask: [B, H, W, C]."""
+        return self.forward.informs(s, (len(s), *self.shape)).expand(-1, *self.shape) if self.forward.has_mask else None
 
-    def task(self, batch: Batch, generator: Generator) -> Task:
-        y, seen = batch["y"], self.seen(batch)
-        if seen is None:
-            n = self.measurement.sigma * torch.randn(y.shape, generator=generator, device=y.device)
-            return Task(y + self.tau * n, None, y - n / self.tau, torch.ones_like(y, dtype=torch.bool), real=y)
-        task = super().task(batch, generator)
-        return task._replace(counts=seen & ~task.seen)
+    def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
+        y, s = batch["y"], batch["side_info"]
+        again = self.forward.recorrupt(y, s, generator, share=self.hide, tau=self.tau)
+        mask, target, counts = self.mask(again.side_info), again.target, again.counts.expand_as(y)
 
-    def infer(self, task: Task) -> tuple[Gaussian, Gaussian]:
-        """q(z|y, m) and q(z|ỹ, m̃)."""
-        everything, y = None, task.real
-        if task.seen is not None:
-            everything = task.seen | task.counts
-            y = torch.where(everything, y, self.measurement.fill)
-        q, p = self.enc(y, everything), self.enc(task.y, task.seen)
-        own = (torch.arange(len(task.y), device=task.y.device) >= self.prior * len(task.y))[:, None]  # of these z is of q
-        return Gaussian(torch.where(own, q.mean, p.mean), torch.where(own, q.log_variance, p.log_variance)), p
+        q, p = self.enc(y, self.mask(s)), self.enc(again.input, mask)
+        own = (torch.arange(len(y), device=y.device) >= self.prior * len(y))[:, None]  # of these images z is of q, of others of p
+        q = Gaussian(torch.where(own, q.mean, p.mean), torch.where(own, q.log_variance, p.log_variance))
+        x_g = self.dec(q.sample(generator), again.input, mask)
+        predicted = self.forward.predict(x_g, s)
+        sigma = torch.as_tensor(again.sigma, device=y.device)
+        if not self.forward.sigma:
+            sigma = likeliest_sigma(target, predicted[None], counts)
+        likelihood = log_normal(target, predicted, sigma, counts)  # [B]
+        information = kl(q, p)
+        bound = (likelihood - self.kl_weight * information).mean()
+        spread = spread_loss(self.spread, x_g.detach(), mask, target, counts, again.sigma)
+        losses = {"bound": -bound, "spread": spread}
+        terms = {"ELBO": bound, "KL": information.mean(), "sigma": sigma.mean(), "CRPS": spread}
 
-    def decode(self, z: Tensor, task: Task) -> Tensor:
-        return self.dec(z, task.y, task.seen)
+        if self.adversary:
+            x = self.pasted(x_g, again.input, again.side_info)
+            fake = self.forward.forward(x, self.forward.draw(len(x), self.shape, generator))
+            same = torch.where(counts, x, y) if self.forward.has_mask and not self.forward.sigma else None  # f_θ(x̂), the θ of y
+            L = adversary(self.dis, y, [fake], same)
+            w = balanced_weight(self.adversary, likelihood.mean(), L.generator, x_g)
+            losses |= {"bound": -bound + w * L.generator, "discriminator": L.discriminator}
+            terms |= L.terms | {"w": w}
+        update(self.optimizers, losses)
+        return {name: term.detach() for name, term in terms.items()}
 
-    def kept(self, x_g: Tensor, task: Task) -> Tensor:
-        """The reconstruction with the seen values in their places."""
-        return x_g if task.seen is None else torch.where(task.seen, task.y, x_g)
+    def pasted(self, x_g: Tensor, y: Tensor, s: Tensor) -> Tensor:
+        """The reconstruction with the values that the measurement holds exactly in their places."""
+        return torch.where(self.forward.observed(s, y.shape), y, x_g)
 
-    def from_prior(self, task: Task, generator: Generator) -> None:
-        """None: a reconstruction is a sample already, as the decoder sees the measurement."""
+    def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor:
+        y, s = batch["y"], batch["side_info"]
+        q = self.enc(y, self.mask(s))
+        return self.pasted(self.dec(q.sample(generator) if generator else q.mean, y, self.mask(s)), y, s)

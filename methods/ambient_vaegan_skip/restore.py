@@ -6,32 +6,33 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from methods.ambient_vaegan_elbo.restore import latent, latents, scattered, seen_by
-from methods.contract import Measured, main
-from methods.training import trained
+from bench.command import main
+from bench.measured import Measured
+from methods.ambient_vaegan_elbo.restore import latent, latents, network_input, with_spread
+from training.models import trained
+
+
+def pasted(x: Tensor, measured: Measured) -> Tensor:
+    """Images [..., N, H, W, C] with the values that the measurements hold exactly in their places."""
+    y, observed = (torch.from_numpy(part.copy()).to(x.device) for part in (measured.y, measured.observed))
+    return torch.where(observed, y, x)
 
 
 @torch.no_grad()
 def restore(measured: Measured, *, model: Path, seed: int) -> Iterator[Tensor]:
-    """Dec(μ(y, m); y, m), in evaluation mode; of drops, seen values stay."""
-    encoder, decoder = trained(model, measured.y.shape[1:], "encoder", "decoder", protocol=measured.protocol)
-    given = seen_by(encoder, measured)
-    yield kept(decoder(latent(encoder(*given), measured, seed), *given), *given)
+    """Dec(μ(y, m); y, m), in evaluation mode; values that were measured exactly stay."""
+    encoder, decoder = trained(model, measured, "encoder", "decoder")
+    given = network_input(encoder, measured)
+    yield pasted(decoder(latent(encoder(*given), measured, seed), *given), measured)
 
 
 @torch.no_grad()
 def sample(measured: Measured, *, model: Path, seed: int, count: int) -> Tensor:
-    """N(Dec(z; y, m), s²) with z ~ q(z|y, m), `count` times for each image; seen values stay: [K, N, H, W, C]."""
-    parts = "encoder", "decoder", "spread"
-    encoder, decoder, spread = trained(model, measured.y.shape[1:], *parts, protocol=measured.protocol)
-    given = seen_by(encoder, measured)
-    x = torch.stack([decoder(z, *given) for z in latents(encoder(*given), measured, seed, count)])
-    return kept(scattered(x, spread, given[1:], measured, seed), *given)
-
-
-def kept(x: Tensor, y: Tensor, seen: Tensor | None = None) -> Tensor:
-    """The estimate with the seen values in their places."""
-    return x if seen is None else torch.where(seen, y, x)
+    """N(Dec(z; y, m), s²) with z ~ q(z|y, m), `count` times for each image; values measured exactly stay: [K, N, H, W, C]."""
+    encoder, decoder, spread = trained(model, measured, "encoder", "decoder", "spread")
+    y, mask = network_input(encoder, measured)
+    x = torch.stack([decoder(z, y, mask) for z in latents(encoder(y, mask), measured, seed, count)])
+    return pasted(with_spread(x, spread, mask, measured, seed), measured)
 
 
 if __name__ == "__main__":

@@ -1,34 +1,8 @@
-"""What a learned method gives to the training engine: its networks, its optimisers, and one step."""
-
-from abc import ABC, abstractmethod
+"""Optimisers, and one update of several networks from the gradients of one forward pass."""
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
-
-from methods import networks
-
-Batch = dict[str, Tensor]  # "y" (and "theta", "x" where the rule names them): [B, H, W, C]
-
-
-class Learner(ABC):
-    """What a method gives to the engine."""
-
-    networks: dict[str, networks.Network]
-    optimizers: dict[str, Optimizer]  # by the name of what they train, as `update` takes the losses
-    steps: int  # of the whole training, for a schedule; the engine sets it
-
-    @abstractmethod
-    def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
-        """Update every network once; return the losses as scalars on the device, which the engine logs."""
-
-    def learning_rate(self, step: int) -> float | None:
-        """The learning rate of every optimiser at a step; None leaves them alone."""
-        return None
-
-    def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor | None:
-        """x̂ from batch["y"] as `restore` makes it, with a generator one sample of it where there are any; None: not to be had."""
-        return None
 
 
 def update(optimizers: dict[str, Optimizer], losses: dict[str, Tensor]) -> None:
@@ -58,3 +32,8 @@ def recordable(weights: list[nn.Parameter], learning_rate: float) -> dict:
     if weights[0].device.type != "cuda":
         return {"lr": learning_rate}
     return {"lr": torch.tensor(learning_rate, device=weights[0].device), "capturable": True}
+
+
+def rise_and_fall(peak: float, step: int, steps: int, rise: int = 200) -> float:
+    """A learning rate that rises to its peak over `rise` steps and falls to nothing in a straight line over all of them."""
+    return peak * min(1, (step + 1) / rise) * (1 - step / steps)

@@ -1,4 +1,4 @@
-"""Batches for a learner: drawn from arrays on the device, under the paper's protocol measured when they are drawn."""
+"""Batches for a learner: drawn from arrays on the device; with fresh θ, measured when they are drawn."""
 
 import functools
 from collections.abc import Callable
@@ -8,10 +8,11 @@ import torch
 from torch import Generator, Tensor
 
 import store
-from measurements import masks
-from methods.learner import Batch
+from measurements import side_info
+from measurements.forward import ForwardModel
+from training.learner import Batch
 
-Measure = Callable[[Tensor, Generator], Batch]  # clean images -> "y" (and "theta")
+Measure = Callable[[Tensor, Generator], Batch]  # clean images -> "y" (and "side_info")
 
 
 def on_device(files: dict[str, Path | None], where: torch.device) -> Batch:
@@ -35,17 +36,17 @@ def as_float(values: Tensor) -> Tensor:
     return values if values.dtype == torch.bool else values.float() / (255 if values.dtype == torch.uint8 else 1)
 
 
-def as_told(theta: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """θ of a batch as a learner is told it, from θ as its file holds it (measurements/masks.py), for images of `shape` (H, W, C).
+def unpacked_side_info(stored: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Side information of a batch from what its file holds (measurements/side_info.py), on its device, for images (H, W, C).
 
-    A mask bool [B, H, W, c] from its bits uint8 [B, bytes], on their device; a noise level as it is.
+    A mask bool [B, H, W, c] from its bits uint8 [B, bytes]; a noise level as it is.
     """
-    if theta.dtype != torch.uint8:
-        return theta
+    if stored.dtype != torch.uint8:
+        return stored
     height, width, _ = shape
-    c = masks.channels(theta.shape[1], shape)
-    places = torch.arange(7, -1, -1, dtype=torch.uint8, device=theta.device)
-    bits = ((theta[:, :, None] >> places) & 1).flatten(1)[:, : height * width * c]
+    c = side_info.channels(stored.shape[1], shape)
+    places = torch.arange(7, -1, -1, dtype=torch.uint8, device=stored.device)
+    bits = ((stored[:, :, None] >> places) & 1).flatten(1)[:, : height * width * c]
     return bits.bool().unflatten(1, (height, width, c))
 
 
@@ -53,14 +54,14 @@ def draw_batch(data: Batch, size: int, generator: Generator, measure: Measure | 
     """Images drawn with replacement; with `measure`, what it makes of the clean images data["fresh"] in place of these."""
     chosen = torch.randint(len(next(iter(data.values()))), (size,), generator=generator, device=generator.device)
     batch = {name: values[chosen.to(values.device)].to(chosen.device) for name, values in data.items()}
-    if "theta" in batch:
-        batch["theta"] = as_told(batch["theta"], batch["y"].shape[1:])
+    if "side_info" in batch:
+        batch["side_info"] = unpacked_side_info(batch["side_info"], batch["y"].shape[1:])
     batch = {name: as_float(values) for name, values in batch.items()}
     return batch if measure is None else measure(batch.pop("fresh"), generator) | batch
 
 
-def measure_afresh(measurement, told: bool, x: Tensor, generator: Generator) -> Batch:
-    """The paper's protocol: y with a new θ for each image x, and what a method is told of θ if it is to be told."""
-    theta = measurement.draw(len(x), tuple(x.shape[1:]), generator)
-    y = {"y": measurement.apply(x, theta)}
-    return y | {"theta": measurement.told(theta)} if told else y
+def measure_afresh(forward: ForwardModel, with_side_info: bool, x: Tensor, generator: Generator) -> Batch:
+    """y with a new θ for each image x [B, H, W, C], and its side information where the method's rule names it."""
+    theta = forward.draw(len(x), tuple(x.shape[1:]), generator)
+    y = {"y": forward.forward(x, theta)}
+    return y | {"side_info": forward.side_info(theta)} if with_side_info else y

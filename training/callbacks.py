@@ -1,39 +1,43 @@
-"""What looks at a training while it goes on, and changes nothing in it."""
+"""Callbacks: what is called while a training goes on, and changes nothing in it."""
 
 import copy
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Set
 
 import torch
 from torch import Generator, Tensor
 
-from methods.learner import Batch, Learner
-from methods.networks import at_test, in_training
+from networks.modes import at_test, in_training
+from training.learner import Batch, Learner
 
-SELECT_EVERY = 500  # steps between looks of the paper's protocol at its validation batch
+SELECT_EVERY = 500  # steps between two looks of the selection by clean error at its validation batch
 SELECT_IMAGES = 64  # in that batch
 
 
-class Watch(ABC):
-    """Looks at a learner every `every` steps of its training and after the last; the training itself goes on as if unwatched."""
+class Callback(ABC):
+    """Called every `every` steps of a training and after the last; the training itself goes on as if it were not there."""
 
     def __init__(self, every: int):
         self.every = every
         self.state: dict = {}  # what it remembers (tensors, numbers, lists of them), kept in the checkpoint
 
     @abstractmethod
-    def look(self, step: int, learner: Learner) -> None: ...
+    def after_step(self, step: int, learner: Learner) -> None: ...
 
 
-class Selection(Watch):
-    """The paper's protocol: of all looks, keep the weights with the least clean error on one batch of measurements."""
+class CleanSelection(Callback):
+    """Of all steps at which it is called, keep the weights with the least clean error on one batch of measurements.
 
-    def __init__(self, batch: Batch, x: Tensor, every: int = SELECT_EVERY):
+    The original selects its weights so. `protocol` are the switches in force, which say how an estimate is made.
+    """
+
+    def __init__(self, batch: Batch, x: Tensor, protocol: Set[str], every: int = SELECT_EVERY):
         super().__init__(every)
-        self.batch, self.x = batch, x
+        self.batch, self.x, self.protocol = batch, x, protocol
 
-    def look(self, step: int, learner: Learner) -> None:
-        if (estimate := estimated(learner, self.batch, "paper")) is None:
+    def after_step(self, step: int, learner: Learner) -> None:
+        if (estimate := estimated(learner, self.batch, self.protocol)) is None:
             return
         error = float(((estimate - self.x) ** 2).mean())
         if error < self.state.get("clean_mse", math.inf):
@@ -50,14 +54,14 @@ class Selection(Watch):
         return facts | {"step": self.state["step"], "clean_mse": self.state["clean_mse"]}
 
 
-def estimated(learner: Learner, batch: Batch, protocol: str = "sound") -> Tensor | None:
-    """What the learner as it is makes of a batch, in the way of a protocol. Changes nothing in it, nor any random number."""
+def estimated(learner: Learner, batch: Batch, protocol: Set[str] = frozenset()) -> Tensor | None:
+    """The learner's estimate of a batch with its present weights, [B, H, W, C]. Changes nothing in it, nor any random number."""
     seed = Generator(batch["y"].device).manual_seed(0)
     try:
         for network in learner.networks.values():
-            at_test(network, protocol)
+            at_test(network, "batch_statistics" in protocol)
         with torch.no_grad():
-            return learner.estimate(batch, seed if protocol == "paper" else None)
+            return learner.estimate(batch, seed if "posterior_sample" in protocol else None)
     finally:
         for network in learner.networks.values():
             in_training(network)

@@ -1,0 +1,98 @@
+"""The command `python -m methods.NAME.restore`, which every method has.
+
+A method is a folder with a rule module and a `restore.py` that ends in `main(restore)`, where
+
+    def restore(measured: Measured, *, <named inputs>: Path, <options>) -> Iterator[Images]
+
+yields one or more estimates of the clean images, each better than the last or at least later. Every estimate is one point of the
+curve of MSE against time; the last one is scored. The bench holds the clock and saves the files, a method computes.
+Keyword parameters annotated `Path` are files that the rule names; `seed` is the run's seed; the others are options, described
+with bounds and defaults in `method.yaml` beside `restore.py`. Loading a model belongs in a function under `functools.cache`, so
+that the untimed warm-up does it.
+
+A method that has a posterior over clean images, not only an estimate, ends in `main(restore, sample=sample)`, where
+
+    def sample(measured: Measured, *, <named inputs>: Path, seed: int, count: int, <options>) -> Images of [K, N, H, W, C]
+
+gives K = count independent draws for each image, and its rule module uses the rule `sample` too. Of the named inputs and options
+of `restore` it takes what it names itself. `measured.normal` makes random numbers that belong to an image, wherever it stands.
+"""
+
+import argparse
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import protocols
+import store
+from bench import machine
+from bench.clock import TIMING_BATCH, timed
+from bench.guard import guard, protected_by
+from bench.measured import Measured
+from bench.method_facts import about
+from bench.restoring import SAMPLED_IMAGES, SAMPLES, Restorer, restored, sampled
+from measurements.forward import from_facts
+from options import add_options, parser_of
+
+
+def main(restore: Restorer, sample: Callable | None = None) -> None:
+    """Restore a file of measurements, time one batch of it, or sample from it."""
+    folder = Path(sys.modules["__main__"].__file__).parent
+    schemas = about(folder)["restore"]
+    parameters = [p for p in inspect.signature(restore).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    named = [p.name for p in parameters if p.annotation is Path]
+    args = parser_for(folder.name, restore, named, schemas, sample is not None).parse_args()
+
+    machine.limit_threads(args.threads)
+    given = {name: getattr(args, name) for name in [*named, *schemas]}
+    if any(p.name == "seed" for p in parameters):
+        given["seed"] = args.seed or 0
+    facts = store.describe(args.y)
+    with store.clear_errors():
+        y = store.load_array(args.y)
+        if not len(y):
+            sys.exit(f"{args.y}: holds no images")
+        stored = store.load_array(args.side_info) if args.side_info else None
+        protocol = facts.get("protocol", "sound")
+        measured = Measured(y, from_facts(facts), stored, protocols.parse(protocol))
+        guard([args.y, *filter(None, [args.side_info]), *(given[name] for name in named)], protected_by(args.y))
+        record = {
+            "method": args.method,
+            "dataset": facts["dataset"],
+            "measurement": facts["measurement"],
+            "seed": args.seed,
+            "protocol": protocol,
+        }
+        record |= {"options": {name: given[name] for name in schemas}, "threads": args.threads}
+        if sample and args.samples:
+            wanted = inspect.signature(sample).parameters
+            given = {name: value for name, value in given.items() if name in wanted} | {"seed": args.seed or 0}
+            draw = functools.partial(sample, **given, count=args.samples)
+            estimates, measurements = sampled(draw, measured[:SAMPLED_IMAGES], args.samples)
+        else:
+            run = timed if args.timing else restored
+            estimates, measurements = run(lambda part: restore(part, **given), measured)
+        store.save_array(args.output, estimates)
+        store.save_json(args.output.with_suffix(".json"), record | measurements | {"device": machine.device_name()})
+
+
+def parser_for(name: str, restore: Restorer, named: list[str], schemas: dict, with_samples: bool) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m methods.{name}.restore", description=inspect.getdoc(restore))
+    add = parser.add_argument
+    add("--y", type=Path, required=True, help="measurements, float16 .npy of [N, H, W, C]")
+    add("--side-info", type=Path, help="what may be told of the θ of each image, .npy; only for a method whose rule names it")
+    for each in named:
+        add(f"--{each.replace('_', '-')}", type=Path, required=True, help="an input that the rule names")
+    add("--output", type=Path, required=True, help="estimates, float16 .npy; the facts go to .json beside it")
+    add("--method", default=name, help="the row's name in the tables (%(default)s)")
+    add("--timing", action="store_true", help=f"time the first {TIMING_BATCH} images instead")
+    if with_samples:
+        count = {"type": parser_of("samples", {"type": "integer", "minimum": 1}), "nargs": "?", "const": SAMPLES, "metavar": "K"}
+        add("--samples", **count,
+            help=f"write K posterior samples of the first {SAMPLED_IMAGES} images instead, [K, N, H, W, C] (%(const)s)")  # fmt: skip
+    add("--seed", type=int, help="seed of the run, for a method that has any randomness")
+    add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
+    add_options(parser, schemas)
+    return parser

@@ -1,0 +1,48 @@
+"""The machine that a job runs on: its threads, its device's name, and what else keeps it busy."""
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def limit_threads(threads: int) -> None:
+    """Bound the threads of the libraries that this process has loaded; others read OMP_NUM_THREADS, which Snakemake sets."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(threads)
+        torch.set_num_interop_threads(1)
+    if cv2 := sys.modules.get("cv2"):
+        cv2.setNumThreads(threads)
+
+
+def synchronise() -> None:
+    if (torch := sys.modules.get("torch")) and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def device_name() -> str:
+    """What stands beside every time: the name of the GPU that was used, else of the processor."""
+    if (torch := sys.modules.get("torch")) and torch.cuda.is_initialized():
+        return torch.cuda.get_device_name()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def others_busy() -> Callable[[], float | None]:
+    """A function that says how many cores other programs have kept busy since this call; None where psutil is not installed."""
+    try:
+        import psutil
+    except ModuleNotFoundError:  # a machine that has PyTorch and little else
+        return lambda: None
+
+    def busy() -> float:
+        times = psutil.cpu_times()
+        return sum(times) - times.idle - getattr(times, "iowait", 0) - getattr(times, "guest", 0)
+
+    before, own, began = busy(), sum(os.times()[:4]), time.monotonic()
+    return lambda: max(0.0, (busy() - before - sum(os.times()[:4]) + own) / max(time.monotonic() - began, 1e-9))

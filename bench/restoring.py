@@ -1,0 +1,68 @@
+"""Measurements through a method, a part of them at a time, into arrays of estimates or posterior samples."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from bench.measured import Measured
+
+CPU_VALUES = 400_000  # restored at a time, 510 images of MNIST or 32 of CelebA: more leave a CPU's cache and are no faster …
+GPU_VALUES = 16 * CPU_VALUES  # … and on a GPU
+ORIGINAL_BATCH = 64  # images; with batch statistics at test, the estimates depend on the size of the batch
+SAMPLES, SAMPLED_IMAGES = 32, 256  # posterior samples, and of how many images
+
+Restorer = Callable[[Measured], Iterator]
+
+
+def images_at_a_time(measured: Measured) -> int:
+    if "batch_statistics" in measured.protocol:
+        return ORIGINAL_BATCH
+    on_gpu = (torch := sys.modules.get("torch")) and torch.cuda.is_available()
+    return max(1, (GPU_VALUES if on_gpu else CPU_VALUES) // math.prod(measured.y.shape[1:]))
+
+
+def restored(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
+    """The last estimate of every image, float16 [N, H, W, C], a part of the images at a time."""
+    count, began, spoke = len(measured.y), time.monotonic(), time.monotonic()
+    estimates = np.empty(measured.y.shape, np.float16)
+    step = images_at_a_time(measured)
+    for start in range(0, count, step):
+        part = measured[start : start + step].loaded()
+        last = None
+        for last in restore(part):  # noqa: B007 - only the last one counts
+            pass
+        if last is None:
+            sys.exit("the method yields no estimate")
+        estimates[start : start + step] = checked(last, part)
+        done, now = min(start + step, count), time.monotonic()
+        if now - spoke > 10 or done == count:
+            print(f"restored {done}/{count}  {(now - began) / done * (count - done):.0f} s to go", flush=True)
+            spoke = now
+    return estimates, {"seconds": time.monotonic() - began}
+
+
+def sampled(sample: Callable[[Measured], object], measured: Measured, count: int) -> tuple[np.ndarray, dict]:
+    """`count` posterior samples of every image, float16 [K, N, H, W, C]; as many at a time as there are estimates at a time."""
+    began, step = time.monotonic(), max(1, images_at_a_time(measured) // count)
+    samples = np.empty((count, *measured.y.shape), np.float16)
+    for start in range(0, len(measured.y), step):
+        part = measured[start : start + step].loaded()
+        samples[:, start : start + step] = checked(sample(part), part, count)
+    return samples, {"samples": count, "images": len(measured.y), "seconds": time.monotonic() - began}
+
+
+def checked(estimate, part: Measured, samples: int | None = None) -> np.ndarray:
+    """The estimate clipped to [0, 1], float16 [N, H, W, C], or its samples [K, N, H, W, C].
+
+    Raises SystemExit where it is not finite or misshapen.
+    """
+    array = np.asarray(estimate.cpu() if hasattr(estimate, "cpu") else estimate, np.float32)
+    what, shape = ("estimate has", part.y.shape) if samples is None else ("samples have", (samples, *part.y.shape))
+    if array.shape != shape:
+        sys.exit(f"the {what} shape {array.shape}, where the measurements ask for {shape}")
+    if not np.isfinite(array).all():
+        sys.exit(f"the {what} values that are not finite")
+    return np.clip(array, 0, 1).astype(np.float16)

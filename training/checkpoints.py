@@ -1,0 +1,45 @@
+"""An unfinished training on the disk, and the lock that keeps a second process from continuing it too."""
+
+import contextlib
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+import store
+from training.learner import Learner
+
+
+def name(kind: type[Learner], made_of: dict) -> str:
+    """The file name of a checkpoint: what is trained, and a digest of all that makes the model, its code included.
+
+    With other options or an edited learner a training starts afresh.
+    """
+    sources = [inspect.getsource(sys.modules[each.__module__]) for each in kind.__mro__ if issubclass(each, Learner)]
+    data = made_of["data"]
+    names = data["dataset"], data["measurement"], made_of["method"], str(made_of["seed"])
+    return "-".join([*names, store.digest(made_of | {"code": sources})]) + ".pt"
+
+
+def save(path: Path, state: dict) -> None:
+    with store.replacing(path) as partial:
+        torch.save(state, partial)
+
+
+def load(path: Path, where: torch.device) -> dict:
+    return torch.load(path, weights_only=True, map_location=where)
+
+
+@contextlib.contextmanager
+def alone(checkpoint: Path) -> Iterator[None]:
+    """Keep a second process from training the same model. The lock dies with its holder, however that ends."""
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(checkpoint.with_suffix(".lock"))
+    try:
+        with lock.acquire(blocking=False):
+            yield
+    except Timeout:
+        sys.exit(f"{lock.lock_file}: another process is training this model; wait for it or end it, then run again")
