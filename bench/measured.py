@@ -28,7 +28,7 @@ class Measured:
         """
         if self.stored is None:
             sys.exit("this method uses the θ of each image; name `side_info` among the inputs of its rule")
-        return side_info.unpack(self.stored, self.y.shape[1:]) if self.forward.has_mask else np.array(self.stored)
+        return side_info.from_disk(self.stored, self.y.shape)
 
     @functools.cached_property
     def informs(self) -> np.ndarray:
