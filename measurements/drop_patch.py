@@ -21,7 +21,7 @@ class DropPatch(MaskedModel):
     size: int = option("Side of the square in pixels.", minimum=1)
     fill: float = option("What a lost value reads as.", 0.0, minimum=0, maximum=1)
     last_offset: bool = option(
-        "Whether the square may touch the lower and the right edge. In the original it never does, so `protocol: paper` says false.",
+        "Whether the square may touch the lower and the right edge. The original does not; `protocol: paper` says false.",
         True,
     )
 
