@@ -16,15 +16,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from methods.contract import Measured
+from methods.learner import Learner
+from methods.networks import packed
 
 import methods
 import store
 from benchmarks.side_by_side import Bench, parser
-from measurements.families import from_facts
+from measurements.forward import from_facts
 from methods import contract
-from methods.contract import Measured
-from methods.learner import Learner
-from methods.networks import packed
 
 FOLDER = Path(methods.__file__).parent
 METHODS = sorted(path.parent.name for path in FOLDER.glob("*/restore.py"))

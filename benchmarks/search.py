@@ -14,14 +14,14 @@ import tempfile
 from pathlib import Path
 
 import torch
+from methods.contract import Measured
+from methods.networks import Decoder, at_test, packed
 from torch import Tensor
 
 from benchmarks.roofline import cost, rates
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, medians, parser, with_deepinv
 from methods.acsg.model import AmbientGAN
 from methods.acsg.restore import restore
-from methods.contract import Measured
-from methods.networks import Decoder, at_test, packed
 
 
 def main() -> None:

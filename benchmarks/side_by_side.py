@@ -13,14 +13,15 @@ from types import ModuleType
 
 import numpy as np
 import torch
+from methods.contract import Measured
 from scipy.ndimage import gaussian_filter
 from torch import Generator
 
 import store
-from measurements.families import DropIndependent, from_facts
+from measurements.drop_independent import DropIndependent
+from measurements.forward import from_facts
 from measurements.measure import measure
 from methods import contract, device, networks
-from methods.contract import Measured
 
 MEASUREMENT = DropIndependent(0.5)  # of trainings
 SHAPES = {"mnist": (28, 28, 1), "celeba": (64, 64, 3)}

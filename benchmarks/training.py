@@ -18,17 +18,17 @@ import argparse
 from collections.abc import Callable
 
 import torch
-from torch import Generator, Tensor, nn
-
-from benchmarks.roofline import cost, rates
-from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, medians, parser, with_deepinv
-from methods.ambient_vaegan.model import AmbientVAEGAN
 from methods.batches import draw_batch
 from methods.device import autocast, has_bfloat16
 from methods.learner import Batch, Learner, update
 from methods.networks import FlattenChannelsLast, ToImage, UnflattenChannelsLast
 from methods.recording import Recorded
 from methods.training import Training
+from torch import Generator, Tensor, nn
+
+from benchmarks.roofline import cost, rates
+from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, medians, parser, with_deepinv
+from methods.ambient_vaegan.model import AmbientVAEGAN
 
 
 class ThreePasses(AmbientVAEGAN):

@@ -22,12 +22,12 @@ from deepinv.loss import Loss
 from deepinv.models import CSGMGenerator
 from deepinv.physics import Inpainting, Physics
 from deepinv.training import AdversarialOptimizer, AdversarialTrainer
-from torch import Generator, Tensor, nn
-
-from methods.ambient_vaegan.model import AmbientVAEGAN, L_prior, cross_entropy, nll
 from methods.batches import draw_batch
 from methods.learner import Batch, rmsprop
 from methods.networks import Decoder
+from torch import Generator, Tensor, nn
+
+from methods.ambient_vaegan.model import AmbientVAEGAN, L_prior, cross_entropy, nll
 
 
 class Autoencoder(nn.Module):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import jsonschema
 import yaml
+from methods.contract import about
 
 import datasets
-from methods.contract import about
 
 HERE = Path(__file__).parent
 METHODS = HERE.parent / "methods"

@@ -2,7 +2,8 @@ rule score:
     input:
         clean="<results>/clean/{dataset}/test.npy",
         y="<measured>/test.y.npy",
-        theta="<measured>/test.theta.npy",
+        side_info="<measured>/test.side_info.npy",
+        shown="<measured>/train.shown.npy",
         estimates="<results>/restored/{dataset}/{measurement}/{run}/{part}.npy",
         classified=lambda wildcards: (
             "{results}/scores/{dataset}/{measurement}/{run}/digits.csv".format(results=config["results"], **wildcards)
@@ -17,10 +18,10 @@ rule score:
         "../environment.yml"
     params:
         classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
-        version=2,
+        version=3,
     shell:
-        "python -m metrics.score --clean {input.clean} --y {input.y} --theta {input.theta} --estimates {input.estimates} "
-        "{params.classified} --output {output} > {log} 2>&1"
+        "python -m metrics.score --clean {input.clean} --y {input.y} --side-info {input.side_info} --shown {input.shown} "
+        "--estimates {input.estimates} {params.classified} --output {output} > {log} 2>&1"
 
 
 rule classifier:
@@ -73,7 +74,7 @@ use rule classify as classify_clean with:  # the ceiling: what the classifier ma
 rule score_posterior:
     input:
         clean="<results>/clean/{dataset}/test.npy",
-        theta="<measured>/test.theta.npy",
+        side_info="<measured>/test.side_info.npy",
         samples="<results>/restored/{dataset}/{measurement}/{run}/posterior.npy",
     output:
         "<results>/scores/{dataset}/{measurement}/{run}/posterior.csv",
@@ -82,7 +83,7 @@ rule score_posterior:
     conda:
         "../environment.yml"
     params:
-        version=1,
+        version=2,
     shell:
-        "python -m metrics.posterior --clean {input.clean} --theta {input.theta} --samples {input.samples} --output {output} "
+        "python -m metrics.posterior --clean {input.clean} --side-info {input.side_info} --samples {input.samples} --output {output} "
         "> {log} 2>&1"

@@ -10,8 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from networks.architectures import architecture
-from networks.layers import FlattenChannelsLast, ImageNetwork, ToImage, UnflattenChannelsLast
-from networks.layers import dense, down, halved, normalised, up
+from networks.layers import FlattenChannelsLast, ImageNetwork, ToImage, UnflattenChannelsLast, dense, down, halved, normalised, up
 
 
 class Gaussian(NamedTuple):

@@ -4,8 +4,9 @@ import importlib
 import re
 from pathlib import Path
 
-from methods import training
 from methods.learner import Learner
+
+from methods import training
 
 LEARNED = sorted(path.parent.name for path in Path(training.__file__).parent.glob("*/train.py"))
 

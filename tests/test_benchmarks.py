@@ -6,14 +6,16 @@ import importlib.util
 import numpy as np
 import pytest
 import torch
+from methods.learner import update
 from torch import Generator, nn
 
 from benchmarks import oracle_gap, restoration, roofline, side_by_side, training
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, markdown, medians
-from measurements.families import AddNoise, DropIndependent, DropPatch, Dropping
+from measurements.add_noise import AddNoise
+from measurements.drop_independent import DropIndependent
+from measurements.drop_patch import DropPatch
 from methods import contract
 from methods.ambient_vaegan.model import AmbientVAEGAN
-from methods.learner import update
 
 SHAPE = (28, 28, 1)
 
@@ -162,8 +164,9 @@ def test_a_step_of_deepinv_goes_down_the_sum_of_our_gradients(data):
 
 @needs_deepinv
 def test_deepinv_searches_the_generator_it_is_given():
-    from benchmarks import with_deepinv
     from methods.networks import Decoder, at_test, placed
+
+    from benchmarks import with_deepinv
 
     decoder = at_test(placed(Decoder, seeded(), SHAPE)).requires_grad_(False)
     with torch.no_grad():

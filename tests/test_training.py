@@ -18,17 +18,19 @@ import numpy as np
 import pytest
 import torch
 from learners import LEARNED, learner_class
-from torch import Generator, nn
-
-import store
-from measurements import masks, measure
-from measurements.families import AddNoise, DropIndependent, DropPatch
-from methods import batches, contract, networks, training
-from methods.acsg.model import AmbientGAN
 from methods.batches import as_float, draw_batch, measure_afresh
 from methods.learner import Learner, rmsprop
 from methods.training import Interrupted, fit
 from methods.watching import Selection, Watch, estimated
+from torch import Generator, nn
+
+import store
+from measurements import masks, measure
+from measurements.add_noise import AddNoise
+from measurements.drop_independent import DropIndependent
+from measurements.drop_patch import DropPatch
+from methods import batches, contract, networks, training
+from methods.acsg.model import AmbientGAN
 
 ROOT = Path(training.__file__).parent.parent
 SHAPE, IMAGES = (28, 28, 1), 16

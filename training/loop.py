@@ -20,6 +20,7 @@ LOG_EVERY = 100  # steps between rows of the log; each row is the mean over them
 SPEAK_EVERY = 10  # seconds between lines of progress
 SAVE_EVERY = 60  # seconds between checkpoints
 
+
 class Interrupted(Exception):
     """Training was told to stop and has saved what it had."""
 
@@ -28,7 +29,12 @@ class Training:
     """A training under way: everything that a checkpoint holds."""
 
     def __init__(
-        self, learner: Learner, generator: Generator, draw: Callable[[], Batch], callback: Callback | None = None, record: bool = False
+        self,
+        learner: Learner,
+        generator: Generator,
+        draw: Callable[[], Batch],
+        callback: Callback | None = None,
+        record: bool = False,
     ):
         self.learner, self.generator, self.draw, self.callback = learner, generator, draw, callback
         self.run = Recorded(self.one_step, generator) if record and generator.device.type == "cuda" else self.one_step

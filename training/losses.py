@@ -66,7 +66,9 @@ def crps(target: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:
     return sigma * (off * torch.erf(off / math.sqrt(2)) + 2 * density - 1 / math.sqrt(math.pi))
 
 
-def spread_loss(spread: nn.Module, x_g: Tensor, mask: Tensor | None, target: Tensor, counts: Tensor, sigma: float | Tensor) -> Tensor:
+def spread_loss(
+    spread: nn.Module, x_g: Tensor, mask: Tensor | None, target: Tensor, counts: Tensor, sigma: float | Tensor
+) -> Tensor:
     """CRPS(N(x^g, s² + σ²), target), s = Spread(x^g, m), mean over the values that count of an eighth of the images.
 
     σ is the noise of the target, which is not the reconstruction's fault. An eighth is enough for so small a network, and cheap.

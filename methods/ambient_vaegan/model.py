@@ -77,7 +77,9 @@ class AmbientVAEGAN(Learner):
         self.images, self.forward = images, forward
         self.alpha, self.beta, self.gamma, self.pixel_term = alpha, beta, gamma, pixel_term
         self.real_target, self.fake_target = real_target, fake_target
-        self.enc, self.dec, self.dis = (with_normal_weights(kind, generator, *images) for kind in (Encoder, Decoder, Discriminator))
+        self.enc, self.dec, self.dis = (
+            with_normal_weights(kind, generator, *images) for kind in (Encoder, Decoder, Discriminator)
+        )
         self.networks = {"encoder": self.enc, "decoder": self.dec, "discriminator": self.dis}
         self.optimizers = {name: rmsprop(network) for name, network in self.networks.items()}
 

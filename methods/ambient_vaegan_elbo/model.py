@@ -77,7 +77,9 @@ class EvidenceBound(Learner):
 
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         y, s = batch["y"], batch["side_info"]
-        seen, s_seen = self.forward.hide(y, s, self.hide, generator) if self.masked else (y, s)  # ỹ, and the side information of it
+        seen, s_seen = (
+            self.forward.hide(y, s, self.hide, generator) if self.masked else (y, s)
+        )  # ỹ, and the side information of it
         m_seen = self.mask(s_seen)  # m̃
         counts = self.mask(s) if self.masked else torch.ones_like(y, dtype=torch.bool)  # m
         target = self.forward.unbiased(y) if self.pixel_term == "direct" else y

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from methods.contract import Measured, main
+from bench.command import main
+from bench.measured import Measured
 
 
 def restore(measured: Measured) -> Iterator[np.ndarray]:

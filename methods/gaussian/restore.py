@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from methods.contract import Measured, main
+from bench.command import main
+from bench.measured import Measured
 
 
 def restore(measured: Measured, *, width: float) -> Iterator[np.ndarray]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.ndimage import median_filter
 
-from methods.contract import Measured, main
+from bench.command import main
+from bench.measured import Measured
 
 
 def restore(measured: Measured, *, window: int) -> Iterator[np.ndarray]:

@@ -46,7 +46,9 @@ class Supervised(Learner):
         self.images, self.forward = images, forward
         self.alpha, self.beta, self.gamma = alpha, beta, gamma
         self.real_target, self.fake_target = real_target, fake_target
-        self.enc, self.dec, self.dis = (with_normal_weights(kind, generator, *images) for kind in (Encoder, Decoder, Discriminator))
+        self.enc, self.dec, self.dis = (
+            with_normal_weights(kind, generator, *images) for kind in (Encoder, Decoder, Discriminator)
+        )
         self.networks = {"encoder": self.enc, "decoder": self.dec, "discriminator": self.dis}
         self.optimizers = {name: rmsprop(network) for name, network in self.networks.items()}
 

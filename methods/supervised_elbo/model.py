@@ -1,13 +1,13 @@
 """The upper bound of the evidence-bound rows: the same networks and objective on pairs of a measurement and its clean image x.
 
-    z ~ q(z|y, m),   x^g = Dec(z),   x_p = Dec(z_p),   z_p ~ N(0, I)
+z ~ q(z|y, m),   x^g = Dec(z),   x_p = Dec(z_p),   z_p ~ N(0, I)
 
-    ELBO = Σ_i log N(x_i; x^g_i, σ²) - λ KL(q(z|y, m) || N(0, I))        sums over values; σ the likeliest one
-    L_G, L_D, L_feat    the discriminator's terms on x, x^g and x_p (training/losses.py)
+ELBO = Σ_i log N(x_i; x^g_i, σ²) - λ KL(q(z|y, m) || N(0, I))        sums over values; σ the likeliest one
+L_G, L_D, L_feat    the discriminator's terms on x, x^g and x_p (training/losses.py)
 
-    Enc, Dec minimise  -ELBO + w (L_G + L_feat)      λ = 1; w balances the two forces on x^g
-    Dis      minimises  L_D
-    Spread   minimises  CRPS(N(x^g, s²), x),  s = Spread(x^g, m), over the values that were not measured exactly
+Enc, Dec minimise  -ELBO + w (L_G + L_feat)      λ = 1; w balances the two forces on x^g
+Dis      minimises  L_D
+Spread   minimises  CRPS(N(x^g, s²), x),  s = Spread(x^g, m), over the values that were not measured exactly
 """
 
 import torch

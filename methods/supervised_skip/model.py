@@ -1,13 +1,13 @@
 """The upper bound of the VAE-GAN with skip connections: the same networks on pairs of a measurement and its clean image x.
 
-    q = q(z|x, 1),   p = q(z|y, m),   x^g = Dec(z; y, m),   x̂ = x^g with the values that y holds exactly put in their places
+q = q(z|x, 1),   p = q(z|y, m),   x^g = Dec(z; y, m),   x̂ = x^g with the values that y holds exactly put in their places
 
-    ELBO = Σ_i c_i log N(x_i; x^g_i, σ²) - λ KL(q || p)        c: not measured exactly; z ~ q; z ~ p for half of the images
-    L_G, L_D, L_feat    the discriminator's terms on x and x̂ (training/losses.py)
+ELBO = Σ_i c_i log N(x_i; x^g_i, σ²) - λ KL(q || p)        c: not measured exactly; z ~ q; z ~ p for half of the images
+L_G, L_D, L_feat    the discriminator's terms on x and x̂ (training/losses.py)
 
-    Enc, Dec minimise  -ELBO + w (L_G + L_feat)      λ = 1; w balances the two forces on x^g; σ the likeliest one
-    Dis      minimises  L_D
-    Spread   minimises  CRPS(N(x^g, s²), x),  s = Spread(x^g, m), where c
+Enc, Dec minimise  -ELBO + w (L_G + L_feat)      λ = 1; w balances the two forces on x^g; σ the likeliest one
+Dis      minimises  L_D
+Spread   minimises  CRPS(N(x^g, s²), x),  s = Spread(x^g, m), where c
 """
 
 import torch
