@@ -91,7 +91,7 @@ def parser_for(name: str, restore: Restorer, named: list[str], schemas: dict, wi
     if with_samples:
         count = {"type": parser_of("samples", {"type": "integer", "minimum": 1}), "nargs": "?", "const": SAMPLES, "metavar": "K"}
         add("--samples", **count,
-            help=f"write K posterior samples of the first {SAMPLED_IMAGES} images instead, [K, N, H, W, C] (%(const)s)")  # fmt: skip
+            help=f"write K posterior samples of the first {SAMPLED_IMAGES} images instead (%(const)s)")  # fmt: skip
     add("--seed", type=int, help="seed of the run, for a method that has any randomness")
     add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
     add_options(parser, schemas)

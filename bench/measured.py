@@ -17,9 +17,7 @@ class Measured:
 
     y: np.ndarray  # float32 [N, H, W, C]; noise may leave [0, 1]
     forward: ForwardModel  # y = f_θ(x)
-    stored: np.ndarray | None = (
-        None  # side information as its file holds it (measurements/side_info.py); None if the rule has none
-    )
+    stored: np.ndarray | None = None  # side information as its file holds it; None where the rule does not name it
     protocol: frozenset[str] = frozenset()  # the switches of the original's protocol that are on (protocols.py)
 
     @functools.cached_property

@@ -4,8 +4,8 @@
     G   minimises  H(t_f, Dis(f_θ(x_p)))                         t_f = 0.375
     Dis minimises  H(t_r, Dis(y)) + H(0, Dis(f_θ(x_p)))          t_r = 0.75
 
-with θ drawn afresh and the cross-entropy H(t, p) = -t log p - (1 - t) log(1 - p). G is the decoder and Dis the discriminator of the
-Ambient VAE-GAN, trained with its label targets, optimiser and schedule, so that the two differ in the method alone.
+with θ drawn afresh and the cross-entropy H(t, p) = -t log p - (1 - t) log(1 - p). G is the decoder and Dis the discriminator of
+the Ambient VAE-GAN, trained with its label targets, optimiser and schedule, so that the two differ in the method alone.
 """
 
 import torch
