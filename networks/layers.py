@@ -81,7 +81,7 @@ class ImageNetwork(nn.Module):
         return (y if self.low == 0 else self.low + (1 - self.low) * y).permute(0, 3, 1, 2)
 
     def outside(self, maps: Tensor) -> Tensor:
-        """An image from the last layer's output, whose rows and columns beyond the image are cut off: -> [B, H, W, C] in [0, 1]."""
+        """Images [B, H, W, C] in [0, 1] from the last layer's output; rows and columns beyond the image are cut off."""
         maps = maps.float()[..., : self.height, : self.width]
         bounded = maps.sigmoid() if self.low == 0 else 0.5 + 0.5 * maps.tanh()
         return bounded.permute(0, 2, 3, 1)

@@ -110,7 +110,7 @@ def check_protocol(args: argparse.Namespace, protocol: frozenset[str]) -> None:
 def clean_selection(
     args: argparse.Namespace, forward: ForwardModel, facts: dict, protocol: frozenset[str], where: torch.device
 ) -> CleanSelection:
-    """The original's selection of weights: the validation batch is the first of the split, measured once, as the benchmark does."""
+    """The original's selection of weights, on the first images of the validation split, which are measured once."""
     clean = store.load_array(args.validation)[:SELECT_IMAGES]
     y, stored = (torch.from_numpy(part).to(where) for part in measure_once(clean, forward, facts["seed"], "validation")[:2])
     batch = {"y": as_float(y)} | ({"side_info": unpacked_side_info(stored, y.shape[1:])} if args.side_info else {})

@@ -2,9 +2,9 @@
 
     {"shape": (H, W, C), "networks": {name: {"class": "module:Class", "arguments": …, "keywords": …, "weights": state_dict}}}
 
-Any `nn.Module` whose class can be imported can be saved. Nothing in the file is executed when it is read: it holds tensors, numbers
-and strings (`weights_only`), and only a subclass of `nn.Module` from networks/, methods/ or the method's own folder is made from it.
-Equal weights give equal files.
+Any `nn.Module` whose class can be imported can be saved. Nothing in the file is executed when it is read: it holds tensors,
+numbers and strings (`weights_only`), and only a subclass of `nn.Module` from networks/, methods/ or the method's own folder is
+made from it. Equal weights give equal files.
 """
 
 import functools
@@ -61,8 +61,8 @@ def check_savable(networks: dict[str, nn.Module]) -> None:
             kind = type(network).__name__
             why = next(iter(str(error).splitlines()), "") or type(error).__name__
             sys.exit(
-                f"networks[{name!r}]: a saved {kind} could not be made again ({why}); define the class at the top level of a module "
-                f"of the method's folder and make it with networks.initial.with_default_weights({kind}, generator, …)"
+                f"networks[{name!r}]: a saved {kind} could not be made again ({why}); define the class at the top level of a "
+                f"module of the method's folder and make it with networks.initial.with_default_weights({kind}, generator, …)"
             )
 
 

@@ -13,8 +13,8 @@ measurements.
     Dec minimises  L_G + γ (α L_pixel + β L_feat)
     Dis minimises  L_D
 
-H(t, p) = -t log p - (1 - t) log(1 - p) is the cross-entropy with the label t, and θ', θ'' are drawn afresh. Constants of the densities
-are left out. Drop-independent measurements are scaled as the released code does it, so that E_θ y = x (`unbiased`).
+H(t, p) = -t log p - (1 - t) log(1 - p) is the cross-entropy with the label t, and θ', θ'' are drawn afresh. Constants of the
+densities are left out. Drop-independent measurements are scaled as the released code does it, so that E_θ y = x (`unbiased`).
 
 The combination of a VAE and a GAN with a likelihood of discriminator features is that of Larsen et al. (ICML 2016), the measured
 discriminator that of AmbientGAN (Bora, Price and Dimakis, ICLR 2018).

@@ -9,14 +9,14 @@
     Dis      minimises  L_D
     Spread   minimises  CRPS(N(x^g, s² + σ²), y),  s = Spread(x^g, m̃), over the values hidden from Enc
 
-This is the masked likelihood of MIWAE (Mattei and Frellsen, ICML 2019), whose tighter bound K > 1 samples give, and the adversary of
-the Ambient VAE-GAN. It differs from the original in four ways: sums stay sums, so that the likelihood of an image has its weight
-against the KL term; values that were lost say nothing; σ is the noise's own where there is noise, and the likeliest one where the
-measurement is exact; and the weight of the adversary follows from the gradients.
+This is the masked likelihood of MIWAE (Mattei and Frellsen, ICML 2019), whose tighter bound K > 1 samples give, and the adversary
+of the Ambient VAE-GAN. It differs from the original in four ways: sums stay sums, so that the likelihood of an image has its
+weight against the KL term; values that were lost say nothing; σ is the noise's own where there is noise, and the likeliest one
+where the measurement is exact; and the weight of the adversary follows from the gradients.
 
 Posterior samples from Dec(z) alone are over-confident: they hardly differ, whatever z is drawn. A sample is therefore
-x ~ N(Dec(z), s²). Spread learns s beside the rest from how far reconstructions are off where the encoder did not see the value; it
-has no influence on the other networks.
+x ~ N(Dec(z), s²). Spread learns s beside the rest from how far reconstructions are off where the encoder did not see the value;
+it has no influence on the other networks.
 """
 
 import torch
@@ -33,7 +33,7 @@ from training.optimizers import adam, rise_and_fall, update
 
 
 class EvidenceBound(Learner):
-    """A VAE that maximises the evidence lower bound of measurements, with the original's networks; with an adversary, a VAE-GAN."""
+    """A VAE with the original's networks that maximises the evidence lower bound of measurements; with an adversary, a VAE-GAN."""
 
     def __init__(
         self,
@@ -77,9 +77,7 @@ class EvidenceBound(Learner):
 
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         y, s = batch["y"], batch["side_info"]
-        seen, s_seen = (
-            self.forward.hide(y, s, self.hide, generator) if self.masked else (y, s)
-        )  # ỹ, and the side information of it
+        seen, s_seen = self.forward.hide(y, s, self.hide, generator) if self.masked else (y, s)  # ỹ
         m_seen = self.mask(s_seen)  # m̃
         counts = self.mask(s) if self.masked else torch.ones_like(y, dtype=torch.bool)  # m
         target = self.forward.unbiased(y) if self.pixel_term == "direct" else y

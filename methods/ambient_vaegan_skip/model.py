@@ -11,10 +11,10 @@
     Spread   minimises  CRPS(N(x^g, s² + σ_t²), t),  s = Spread(x^g, m̃), where t counts
 
 A skip connection would let the network copy y and learn nothing of what is missing, so the decoder sees less than the likelihood
-asks for, and z tells it of the rest. This is the conditional evidence bound of Sohn, Lee and Yan (NeurIPS 2015), whose prior is the
-encoder itself, given less. How a measurement is corrupted once more is the forward model's own (`recorrupt`): of drops a further
-mask hides values, which are the target (SSDU, Yaman et al. 2020; Ambient Diffusion, Daras et al. 2023); of noise, more noise makes
-a pair with independent errors (R2R, Pang et al., CVPR 2021).
+asks for, and z tells it of the rest. This is the conditional evidence bound of Sohn, Lee and Yan (NeurIPS 2015), whose prior is
+the encoder itself, given less. How a measurement is corrupted once more is the forward model's own (`recorrupt`): of drops a
+further mask hides values, which are the target (SSDU, Yaman et al. 2020; Ambient Diffusion, Daras et al. 2023); of noise, more
+noise makes a pair with independent errors (R2R, Pang et al., CVPR 2021).
 
 Where z is of the prior in training, as it is at test, the decoder does not learn to lean on what z tells of the hidden values.
 """
