@@ -32,9 +32,9 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-import yaml
 
 import store
+from bench import method_facts
 from measurements import masks
 
 TIMING_BATCH = 64  # images, as in the paper's Figure 5
@@ -78,19 +78,6 @@ class Measured:
         return replace(self, y=self.y[images], told=None if self.told is None else self.told[images])
 
 
-def about(folder: Path) -> dict:
-    """What method.yaml says: {"title": …, "train": {option: JSON schema}, "restore": {option: JSON schema}}.
-
-    Learned methods have the training engine's options (methods/training.yaml) before their own.
-    """
-    own = folder / "method.yaml"
-    told = {"title": folder.name.replace("_", " "), "train": {}, "restore": {}}
-    told |= (yaml.safe_load(own.read_text()) or {}) if own.exists() else {}
-    if (folder / "train.py").exists():
-        told["train"] = yaml.safe_load(Path(__file__).with_name("training.yaml").read_text()) | told["train"]
-    return told
-
-
 def add_options(parser: argparse.ArgumentParser, schemas: dict[str, dict]) -> None:
     """A command-line flag for each option, with its type, bounds, default and description."""
     for name, schema in schemas.items():
@@ -123,7 +110,7 @@ def main(restore: Callable[..., Iterator], sample: Callable | None = None) -> No
     folder = Path(sys.modules["__main__"].__file__).parent
     parameters = [p for p in inspect.signature(restore).parameters.values() if p.kind is p.KEYWORD_ONLY]
     named = [p.name for p in parameters if p.annotation is Path]
-    schemas = about(folder)["restore"]
+    schemas = method_facts.read(folder).restore
 
     parser = argparse.ArgumentParser(prog=f"python -m methods.{folder.name}.restore", description=inspect.getdoc(restore))
     parser.add_argument("--y", type=Path, required=True, help="measurements, float16 .npy of [N, H, W, C]")

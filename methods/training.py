@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from torch import Generator, Tensor, nn
 
 import store
+from bench import method_facts
 from measurements.families import from_facts
 from measurements.measure import measure as measure_once
 from methods import contract, device, networks
@@ -183,7 +184,7 @@ def fit(
 def main(make: type[Learner]) -> None:
     """The command `python -m methods.<name>.train`: build `make(shape, measurement, generator, **options)` and fit it."""
     folder = Path(sys.modules["__main__"].__file__).parent
-    schemas = contract.about(folder)["train"]
+    schemas = method_facts.read(folder).train
     parser = argparse.ArgumentParser(
         prog=f"python -m methods.{folder.name}.train",
         description=f"{inspect.getdoc(make)}\n\nWrites model.pt, train.csv (every loss) and train.json (what was done).",

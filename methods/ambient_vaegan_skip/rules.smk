@@ -3,25 +3,25 @@ module bench:
     snakefile:
         config["bench"]
     config:
-        {**config, "seeded": True}
+        config
 
 
 use rule train from bench with:
     input:
-        **config["paper"],
+        **config["protocol"],
         y="<measured>/train.y.npy",
-        theta="<measured>/train.theta.npy",
+        side_info="<measured>/train.side_info.npy",
 
 
 use rule restore from bench with:
     input:
         y="<measured>/test.y.npy",
-        theta="<measured>/test.theta.npy",
+        side_info="<measured>/test.side_info.npy",
         model="<model>/model.pt",
 
 
 use rule sample from bench with:
     input:
         y="<measured>/test.y.npy",
-        theta="<measured>/test.theta.npy",
+        side_info="<measured>/test.side_info.npy",
         model="<model>/model.pt",

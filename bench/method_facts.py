@@ -1,0 +1,50 @@
+"""What a method says of itself: its folder's method.yaml, read by the workflow and by the method's own commands.
+
+    title: normalised convolution           the row's name in tables and figures (default: the folder's name)
+    train:   {option: JSON schema}          options of its training and of its restoration, with bounds, default and description
+    restore: {option: JSON schema}
+    applies: {mask: true, noise: false}     the forward models it is run on, by traits (measurements/forward.py); default: all
+    posterior: {mixing: false}              the same for its posterior samples, in addition
+    seeded: true                            it has random numbers of its own and runs once for each seed
+
+A method with a train.py learns: it has the options of all training (training/options.yaml) before its own, and is seeded.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+TRAINING = Path(__file__).parent.parent / "training" / "options.yaml"
+
+
+class MethodFacts(NamedTuple):
+    title: str
+    train: dict[str, dict]  # option -> JSON schema
+    restore: dict[str, dict]
+    applies: dict[str, bool]  # trait of a forward model -> what it must be
+    posterior: dict[str, bool]
+    learned: bool
+    seeded: bool
+
+
+def read(folder: Path) -> MethodFacts:
+    """The facts of the method in a folder. Raises ValueError, in one line, where method.yaml is not as said above."""
+    path = folder / "method.yaml"
+    try:
+        stated = (yaml.safe_load(path.read_text()) or {}) if path.exists() else {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if strange := stated.keys() - {"title", "train", "restore", "applies", "posterior", "seeded"}:
+        raise ValueError(f"{path}: {min(strange)}: no such key; there are title, train, restore, applies, posterior, seeded")
+    learned = (folder / "train.py").exists()
+    shared = yaml.safe_load(TRAINING.read_text()) if learned else {}
+    return MethodFacts(
+        title=stated.get("title", folder.name.replace("_", " ")),
+        train=shared | (stated.get("train") or {}),
+        restore=stated.get("restore") or {},
+        applies=stated.get("applies") or {},
+        posterior=stated.get("posterior") or {},
+        learned=learned,
+        seeded=learned or stated.get("seeded", False),
+    )
