@@ -24,7 +24,7 @@ from torch import Generator, Tensor
 
 import store
 from benchmarks.restoration import learner_of
-from measurements.families import from_facts
+from measurements.forward import from_facts
 from measurements.measure import measure
 from methods import contract, device, training
 from methods.batches import as_float, as_told, on_device

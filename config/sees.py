@@ -109,9 +109,7 @@ def checked(config: dict, method: str, step: str, rules: dict) -> set[str]:
             names.add(name)
         elif name in EVERY_NAME:
             refuse(f"input {name}", unknown_here(config, name, step))
-        elif strange := [
-            path for path in given if path not in made_here and not inside(path, own)
-        ]:
+        elif strange := [path for path in given if path not in made_here and not inside(path, own)]:
             refuse(f"input {name}", f"{strange[0]} is neither in the method's folder nor made by its rules; {offered(known)}")
     if counted < len(rule.input):
         refuse(f"input {rule.input[0]}", f"has no name; {offered(known)}")

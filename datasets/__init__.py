@@ -53,3 +53,10 @@ def is_optional(name: str) -> bool:
 def classes(name: str) -> int:
     """How many classes the images belong to; 0 where they have none."""
     return 0 if name == PICTURES else getattr(of(name), "CLASSES", 0)
+
+
+def value_range(name: str) -> tuple[float, float]:
+    """The interval that black and white have inside the networks."""
+    if name == PICTURES:
+        return (-1, 1)
+    return of(name).RANGE if name in names() else (0, 1)

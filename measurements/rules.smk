@@ -10,7 +10,8 @@ rule measure:
         "<results>/clean/{dataset}/{split}.npy",
     output:
         y="<measured>/{split}.y.npy",
-        theta="<measured>/{split}.theta.npy",
+        side_info="<measured>/{split}.side_info.npy",
+        shown="<measured>/{split}.shown.npy",
         facts="<measured>/{split}.json",
     log:
         "<logs>/measure/{dataset}.{measurement}.{split}.log",
@@ -31,8 +32,8 @@ rule given:  # pictures that were corrupted elsewhere
     input:
         lambda wildcards: own_files(config, wildcards.dataset),
     output:  # spelt out: a rule does not constrain wildcards that <measured> brings
-        multiext("<results>/measured/{dataset}/{measurement}/train", ".y.npy", ".theta.npy", ".json"),
-        multiext("<results>/measured/{dataset}/{measurement}/test", ".y.npy", ".theta.npy", ".json"),
+        multiext("<results>/measured/{dataset}/{measurement}/train", ".y.npy", ".side_info.npy", ".json"),
+        multiext("<results>/measured/{dataset}/{measurement}/test", ".y.npy", ".side_info.npy", ".json"),
     log:
         "<logs>/measure/{dataset}.{measurement}.log",
     wildcard_constraints:

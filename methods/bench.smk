@@ -7,7 +7,7 @@
 #     use rule restore from bench with:
 #         input:
 #             y="<measured>/test.y.npy",
-#             side_info="<measured>/test.side_info.npy",  # only if it uses what may be told of each image's θ
+#             side_info="<measured>/test.side_info.npy",  # only if it uses the side information of each image
 #
 # A named input becomes a flag of the command. To which forward models a method applies, and whether it runs once for each seed,
 # stands in its method.yaml (bench/method_facts.py). `train` makes <model>/model.pt for each seed. A method whose restore.py has

@@ -1,7 +1,7 @@
-"""Score posterior samples: `python -m metrics.posterior --clean … --theta … --samples … --output posterior.csv`.
+"""Score posterior samples: `python -m metrics.posterior --clean … --side-info … --samples … --output posterior.csv`.
 
 One row per image. `POSTERIOR` is the one table of names, units and directions. Coverage, CRPS and spread are over the values that
-the measurement leaves open: the lost ones where values are dropped, all under noise; the others are over the whole image.
+the measurement leaves open, all that it does not show exactly; the others are over the whole image.
 An image x is float64 [H, W, C] in [0, 1], its samples [K, H, W, C], `free` a bool mask [H, W, C].
 """
 
@@ -15,7 +15,8 @@ import pandas as pd
 from scipy.spatial.distance import pdist
 
 import store
-from measurements import masks
+from measurements.forward import ForwardModel, from_facts
+from measurements.side_info import from_disk
 from metrics import metrics
 from metrics.metrics import Metric
 from metrics.score import IDENTITY
@@ -87,11 +88,11 @@ POSTERIOR = {
 }
 
 
-def scores(clean: np.ndarray, samples: np.ndarray, told: np.ndarray) -> pd.DataFrame:
-    """A row per image: uint8 [N, H, W, C], float16 [K, N, H, W, C], θ as its file holds it (measurements/masks.py)."""
+def scores(clean: np.ndarray, samples: np.ndarray, side_info: np.ndarray, forward: ForwardModel) -> pd.DataFrame:
+    """A row per image: uint8 [N, H, W, C], float16 [K, N, H, W, C], side information as its file holds it."""
     rows = []
-    for i, (image, theta) in enumerate(zip(clean, told, strict=True)):
-        free = ~masks.seen(theta, image.shape) if masks.is_mask(theta) else np.ones(image.shape, bool)
+    for i, (image, told) in enumerate(zip(clean, side_info, strict=True)):
+        free = ~forward.observed(from_disk(told, image.shape), image.shape)
         arrays = image / 255.0, samples[:, i].astype(np.float64), free
         rows.append({name: metric.of(*arrays) for name, metric in POSTERIOR.items()})
     return pd.DataFrame(rows).rename_axis("image").reset_index()
@@ -102,17 +103,18 @@ def main() -> None:
         prog="python -m metrics.posterior", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--clean", type=Path, required=True, help="the truth, uint8 .npy of [N, H, W, C]")
-    parser.add_argument("--theta", type=Path, required=True, help="θ of each image, .npy (measurements/masks.py)")
+    parser.add_argument("--side-info", type=Path, required=True, help="side information of each image, .npy, beside its facts")
     parser.add_argument("--samples", type=Path, required=True, help="what a method wrote; its facts lie in .json beside it")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
 
     with store.clear_errors():
-        clean, told, samples = map(store.load_array, (args.clean, args.theta, args.samples))
+        clean, side_info, samples = map(store.load_array, (args.clean, args.side_info, args.samples))
         facts = store.load_json(args.samples.with_suffix(".json"))
         if samples.ndim != 1 + clean.ndim or samples.shape[2:] != clean.shape[1:] or samples.shape[1] > len(clean):
             sys.exit(f"{args.samples}: holds {samples.shape}, not samples [K, N, H, W, C] of images {clean.shape}; delete it")
-        table = scores(clean[: samples.shape[1]], samples, told[: samples.shape[1]])
+        count = samples.shape[1]
+        table = scores(clean[:count], samples, side_info[:count], from_facts(store.describe(args.side_info)))
         for place, name in enumerate(IDENTITY):
             table.insert(place, name, facts[name])
         table["samples"] = len(samples)

@@ -7,7 +7,8 @@ rule score:
     input:
         clean="<results>/clean/{dataset}/test.npy",
         y="<measured>/test.y.npy",
-        theta="<measured>/test.theta.npy",
+        side_info="<measured>/test.side_info.npy",
+        shown="<measured>/train.shown.npy",
         estimates="<results>/restored/{dataset}/{measurement}/{run}/{part}.npy",
         classified=lambda wildcards: (
             "{results}/scores/{dataset}/{measurement}/{run}/digits.csv".format(results=config["results"], **wildcards)
@@ -24,8 +25,8 @@ rule score:
         classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
         code=lambda wildcards: code_of("metrics.score", file_of(wildcards.measurement)),
     shell:
-        "python -m metrics.score --clean {input.clean} --y {input.y} --theta {input.theta} --estimates {input.estimates} "
-        "{params.classified} --output {output} > {log} 2>&1"
+        "python -m metrics.score --clean {input.clean} --y {input.y} --side-info {input.side_info} --shown {input.shown} "
+        "--estimates {input.estimates} {params.classified} --output {output} > {log} 2>&1"
 
 
 rule classifier:
@@ -78,7 +79,7 @@ use rule classify as classify_clean with:  # the ceiling: what the classifier ma
 rule score_posterior:
     input:
         clean="<results>/clean/{dataset}/test.npy",
-        theta="<measured>/test.theta.npy",
+        side_info="<measured>/test.side_info.npy",
         samples="<results>/restored/{dataset}/{measurement}/{run}/posterior.npy",
     output:
         "<results>/scores/{dataset}/{measurement}/{run}/posterior.csv",
@@ -89,5 +90,5 @@ rule score_posterior:
     params:
         code=lambda wildcards: code_of("metrics.posterior", file_of(wildcards.measurement)),
     shell:
-        "python -m metrics.posterior --clean {input.clean} --theta {input.theta} --samples {input.samples} --output {output} "
+        "python -m metrics.posterior --clean {input.clean} --side-info {input.side_info} --samples {input.samples} --output {output} "
         "> {log} 2>&1"

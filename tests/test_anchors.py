@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from datasets import celeba, mnist
-from measurements.families import FAMILIES, AddNoise, DropIndependent, DropPatch
+from measurements.add_noise import AddNoise
+from measurements.drop_independent import DropIndependent
+from measurements.drop_patch import DropPatch
 from measurements.measure import measure
 from methods import contract
 from metrics.metrics import METRICS

@@ -99,7 +99,7 @@ FRESH = 'y="<measured>/train.y.npy", fresh="<results>/clean/{dataset}/train.npy"
         ),
         (
             [RESTORE.format(HONEST), TRAIN.format(f'y="<measured>/train.y.npy", clean={CLEAN_TEST}')],
-            "rule train, input clean: is results/clean/{dataset}/test.npy; by this name there is results/clean/{dataset}/train.npy",
+            "rule train, input clean: is results/clean/{dataset}/test.npy; by this name there is results/clean",
         ),
         (
             [RESTORE.format(HONEST), TRAIN.format(HONEST)],
@@ -187,7 +187,7 @@ def test_what_a_method_sees_follows_from_the_names_of_its_inputs(rules, sees, me
 def test_a_protocol_adds_to_every_training_what_its_switches_need(protocol, given, clean, method, tmp_path):
     rules = RESTORE.format(HONEST), TRAIN.format('**config["protocol"], y="<measured>/train.y.npy"')
     with workflow_of(method(*rules, protocol=protocol), tmp_path) as workflow:
-        assert [name for name in workflow.get_rule("mine_train").input.keys() if name != "y"] == given
+        assert [name for name, _ in workflow.get_rule("mine_train").input.items() if name != "y"] == given
         assert workflow.globals["RUNS"].sees["mine"]["clean"] == clean
 
 
