@@ -1,4 +1,4 @@
-"""Batches for a learner: drawn from arrays on the device, under the paper's protocol measured when they are drawn."""
+"""Batches for a learner: drawn from arrays on the device, under the protocol's fresh_theta measured when they are drawn."""
 
 import functools
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def draw_batch(data: Batch, size: int, generator: Generator, measure: Measure | 
 
 
 def measure_afresh(measurement, told: bool, x: Tensor, generator: Generator) -> Batch:
-    """The paper's protocol: y with a new θ for each image x, and what a method is told of θ if it is to be told."""
+    """The protocol's fresh_theta: y with a new θ for each image x, and what a method is told of θ if it is to be told."""
     theta = measurement.draw(len(x), tuple(x.shape[1:]), generator)
     y = {"y": measurement.forward(x, theta)}
     return y | {"side_info": measurement.side_info(theta)} if told else y

@@ -33,6 +33,7 @@ from zlib import crc32
 
 import numpy as np
 
+import protocols
 import store
 from bench import method_facts
 from measurements.forward import ForwardModel, from_facts
@@ -44,7 +45,7 @@ CHUNK = (
     400_000  # values restored at a time on a CPU, 510 images of MNIST or 32 of CelebA: more leave its cache and are no faster …
 )
 GPU_CHUNK = 16 * CHUNK  # … and on a GPU
-PAPER_CHUNK = 64  # images; the paper's batches, as its estimates depend on them
+PAPER_CHUNK = 64  # images; the original's batches, as estimates by batch statistics depend on them
 SAMPLES, SAMPLED = 32, 256  # posterior samples, and of how many images
 
 
@@ -55,7 +56,7 @@ class Measured:
     y: np.ndarray  # float32 [N, H, W, C]; noise may leave [0, 1]
     forward: ForwardModel  # how y came about (measurements/forward.py)
     side_info: np.ndarray | None = None  # as its file holds it (measurements/side_info.py), where the rule names it
-    protocol: str = "sound"  # or "paper": how the original would have it (README, Protocols)
+    protocol: frozenset[str] = frozenset()  # the switches of the original that are on (protocols.py)
 
     @functools.cached_property
     def informs(self) -> np.ndarray:
@@ -124,7 +125,7 @@ def main(restore: Callable[..., Iterator], sample: Callable | None = None) -> No
             sys.exit(f"{args.y}: holds no images")
         side_info = store.load_array(args.side_info) if args.side_info else None
         protocol = facts.get("protocol", "sound")
-        measured = Measured(y, from_facts(facts), side_info, protocol)
+        measured = Measured(y, from_facts(facts), side_info, protocols.parse(protocol))
         record = {
             "method": args.method,
             "dataset": facts["dataset"],
@@ -150,7 +151,7 @@ Restorer = Callable[[Measured], Iterator]
 
 def chunk_of(measured: Measured) -> int:
     """Images restored at a time."""
-    if measured.protocol == "paper":
+    if "batch_statistics" in measured.protocol:
         return PAPER_CHUNK
     on_gpu = (torch := sys.modules.get("torch")) and torch.cuda.is_available()
     return max(1, (GPU_CHUNK if on_gpu else CHUNK) // math.prod(measured.y.shape[1:]))

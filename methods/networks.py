@@ -303,11 +303,11 @@ class Spread(Network):
         return self.LEAST + (1 - self.LEAST) * (maps.float() - 2).sigmoid().permute(0, 2, 3, 1)
 
 
-def at_test(network: nn.Module, protocol: str = "sound") -> nn.Module:
-    """Evaluation mode; under the paper's protocol batch norm uses the statistics of each batch, so that neighbours matter."""
+def at_test(network: nn.Module, protocol: frozenset[str] = frozenset()) -> nn.Module:
+    """Evaluation mode; with the protocol's batch_statistics batch norm uses those of each batch, so that neighbours matter."""
     network.eval()
     for layer in network.modules():
-        if protocol == "paper" and isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+        if "batch_statistics" in protocol and isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.train()
             layer.track_running_stats = False  # neither read nor written
     return network

@@ -22,6 +22,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Generator, Tensor, nn
 
+import protocols
 import store
 from bench import method_facts
 from measurements.forward import from_facts
@@ -193,8 +194,10 @@ def main(make: type[Learner]) -> None:
     parser.add_argument("--y", type=Path, required=True, help="measured training images, .npy")
     parser.add_argument("--side-info", type=Path, help="side information of each training image, .npy; only if the rule names it")
     parser.add_argument("--clean", type=Path, help="clean training images, .npy; only for supervised controls")
-    parser.add_argument("--fresh", type=Path, help="protocol paper: clean training images, measured anew at every step")
-    parser.add_argument("--validation", type=Path, help="protocol paper: clean validation images, to select the weights by")
+    parser.add_argument("--fresh", type=Path, help="protocol fresh_theta: clean training images, measured anew at every step")
+    parser.add_argument(
+        "--validation", type=Path, help="protocol clean_selection: clean validation images, to select the weights by"
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder of the model")
     parser.add_argument("--checkpoints", type=Path, default=Path(".cache/checkpoints"), help="unfinished training (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, batches and θ' (%(default)s)")
@@ -208,10 +211,11 @@ def main(make: type[Learner]) -> None:
     budget = {name: options[name] for name in ("steps", "batch_size")}
     own = {name: value for name, value in options.items() if name not in budget}
     facts = store.describe(args.y)
-    paper = (protocol := facts.get("protocol", "sound")) == "paper"
-    if any(bool(path) != paper for path in (args.fresh, args.validation)):
-        remedy = 'name `**config["paper"]` among the inputs of the rule `train`, which gives them there alone'
-        sys.exit(f"{args.y}: is of protocol {protocol}, but --fresh and --validation go with protocol paper; {remedy}")
+    protocol = protocols.parse(facts.get("protocol", "sound"))
+    for flag, switch in (("fresh", "fresh_theta"), ("validation", "clean_selection")):
+        if bool(getattr(args, flag)) != (switch in protocol):
+            remedy = 'name `**config["protocol"]` among the inputs of the rule `train`, which gives it there alone'
+            sys.exit(f"{args.y}: is of protocol {protocols.name(protocol)}, but --{flag} goes with {switch}; {remedy}")
     made_of = {"method": folder.name, "options": options, "seed": args.seed, "data": facts}
     name = f"{facts['dataset']}-{facts['measurement']}-{folder.name}-{args.seed}-{fingerprint(make, made_of)}"
     checkpoint = args.checkpoints / f"{name}.pt"
@@ -219,9 +223,12 @@ def main(make: type[Learner]) -> None:
     with store.clear_errors(), alone(checkpoint):
         where = device.take()
         measurement = from_facts(facts)
-        files = {"fresh": args.fresh} if paper else {"y": args.y, "side_info": args.side_info}
+        files = {"fresh": args.fresh} if args.fresh else {"y": args.y, "side_info": args.side_info}
         data = on_device(files | {"x": args.clean}, where)
-        more = paper_protocol(measurement, facts, args.validation, bool(args.side_info), where) if paper else {}
+        told = bool(args.side_info)
+        more = {"measure": functools.partial(measure_afresh, measurement, told)} if args.fresh else {}
+        if args.validation:
+            more["watch"] = selection(measurement, facts, args.validation, told, where)
         generator = Generator(where).manual_seed(args.seed)
         learner = make(tuple(next(iter(data.values())).shape[1:]), measurement, generator, **own)
         try:
@@ -233,7 +240,7 @@ def main(make: type[Learner]) -> None:
             print(f"starting again with --plain, as a step could not be recorded: {reason}", flush=True)
             os.execv(sys.executable, [*sys.orig_argv, "--plain"])
         made_of |= {"threads": args.threads, "precision": "bfloat16" if device.has_bfloat16(where) else "float32"}
-        made_of |= {"selected": more["watch"].choose(learner)} if paper else {}
+        made_of |= {"selected": more["watch"].choose(learner)} if args.validation else {}
         finish(args.output, learner, log, made_of)
         checkpoint.unlink(missing_ok=True)
 
@@ -244,16 +251,13 @@ def fingerprint(kind: type[Learner], made_of: dict) -> str:
     return store.digest(made_of | {"code": code})
 
 
-def paper_protocol(measurement, facts: dict, validation: Path, told: bool, where: torch.device) -> dict:
-    """What `fit` is given under the paper's protocol: fresh measurements, and a selection by clean error.
-
-    The validation batch is the first of the split, measured once, as the benchmark measures that split.
-    """
+def selection(measurement, facts: dict, validation: Path, told: bool, where: torch.device) -> Selection:
+    """The selection of weights by clean error on the first validation images, measured as the benchmark measures that split."""
     clean = store.load_array(validation)[:SELECT_IMAGES]
     y, theta = (torch.from_numpy(part).to(where) for part in measure_once(clean, measurement, facts["seed"], "validation"))
     batch = {"y": as_float(y)} | ({"side_info": as_told(theta, y.shape[1:])} if told else {})
     x = as_float(torch.from_numpy(np.array(clean)).to(where))
-    return {"measure": functools.partial(measure_afresh, measurement, told), "watch": Selection(batch, x)}
+    return Selection(batch, x, protocols.parse(facts["protocol"]))
 
 
 @contextlib.contextmanager
@@ -288,7 +292,9 @@ def finish(folder: Path, learner: Learner, log: list[dict], made_of: dict) -> No
 
 
 @functools.cache
-def trained(model: Path, shape: tuple[int, int, int], *names: str, protocol: str = "sound") -> tuple[nn.Module, ...]:
+def trained(
+    model: Path, shape: tuple[int, int, int], *names: str, protocol: frozenset[str] = frozenset()
+) -> tuple[nn.Module, ...]:
     """The named networks with the weights of model.pt, on this job's device, as a protocol uses them at test.
 
     Raises SystemExit where the file is missing or does not fit: random weights are never scored.

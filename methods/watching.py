@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from methods.learner import Batch, Learner
 from methods.networks import at_test, in_training
 
-SELECT_EVERY = 500  # steps between looks of the paper's protocol at its validation batch
+SELECT_EVERY = 500  # steps between looks of clean_selection at its validation batch
 SELECT_IMAGES = 64  # in that batch
 
 
@@ -26,14 +26,14 @@ class Watch(ABC):
 
 
 class Selection(Watch):
-    """The paper's protocol: of all looks, keep the weights with the least clean error on one batch of measurements."""
+    """The protocol's clean_selection: of all looks, keep the weights with the least clean error on one batch of measurements."""
 
-    def __init__(self, batch: Batch, x: Tensor, every: int = SELECT_EVERY):
+    def __init__(self, batch: Batch, x: Tensor, every: int = SELECT_EVERY, protocol: frozenset[str] = frozenset()):
         super().__init__(every)
-        self.batch, self.x = batch, x
+        self.batch, self.x, self.protocol = batch, x, protocol
 
     def look(self, step: int, learner: Learner) -> None:
-        if (estimate := estimated(learner, self.batch, "paper")) is None:
+        if (estimate := estimated(learner, self.batch, self.protocol)) is None:
             return
         error = float(((estimate - self.x) ** 2).mean())
         if error < self.state.get("clean_mse", math.inf):
@@ -50,14 +50,14 @@ class Selection(Watch):
         return facts | {"step": self.state["step"], "clean_mse": self.state["clean_mse"]}
 
 
-def estimated(learner: Learner, batch: Batch, protocol: str = "sound") -> Tensor | None:
+def estimated(learner: Learner, batch: Batch, protocol: frozenset[str] = frozenset()) -> Tensor | None:
     """What the learner as it is makes of a batch, in the way of a protocol. Changes nothing in it, nor any random number."""
     seed = Generator(batch["y"].device).manual_seed(0)
     try:
         for network in learner.networks.values():
             at_test(network, protocol)
         with torch.no_grad():
-            return learner.estimate(batch, seed if protocol == "paper" else None)
+            return learner.estimate(batch, seed if "posterior_sample" in protocol else None)
     finally:
         for network in learner.networks.values():
             in_training(network)

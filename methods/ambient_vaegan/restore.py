@@ -15,11 +15,11 @@ from methods.training import trained
 def restore(measured: Measured, *, model: Path, seed: int) -> Iterator[Tensor]:
     """Dec(μ(y)): the decoded posterior mean, in evaluation mode, so that an estimate does not depend on its neighbours.
 
-    Under the paper's protocol one posterior sample, and batch norm with the statistics of the batch.
+    Where the protocol says so, one posterior sample, and batch norm with the statistics of the batch.
     """
     encoder, decoder = trained(model, measured.y.shape[1:], "encoder", "decoder", protocol=measured.protocol)
     y = torch.from_numpy(measured.y).to(encoder.heads.weight.device)
-    draws = Generator(y.device).manual_seed(seed) if measured.protocol == "paper" else None
+    draws = Generator(y.device).manual_seed(seed) if "posterior_sample" in measured.protocol else None
     yield decoded(encoder, decoder, measured.forward.unbiased(y), draws)
 
 

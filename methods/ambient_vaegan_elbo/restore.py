@@ -19,8 +19,8 @@ def seen_by(encoder, measured: Measured) -> tuple[Tensor, ...]:
 
 
 def latent(q: Gaussian, measured: Measured, seed: int) -> Tensor:
-    """μ of q(z|y, m), or under the paper's protocol one sample: [N, D]."""
-    return q.sample(Generator(q.mean.device).manual_seed(seed)) if measured.protocol == "paper" else q.mean
+    """μ of q(z|y, m), or one sample where the protocol has posterior_sample: [N, D]."""
+    return q.sample(Generator(q.mean.device).manual_seed(seed)) if "posterior_sample" in measured.protocol else q.mean
 
 
 def latents(q: Gaussian, measured: Measured, seed: int, count: int) -> Tensor:
