@@ -257,7 +257,7 @@ def selection(measurement, facts: dict, validation: Path, told: bool, where: tor
     y, theta = (torch.from_numpy(part).to(where) for part in measure_once(clean, measurement, facts["seed"], "validation"))
     batch = {"y": as_float(y)} | ({"side_info": as_told(theta, y.shape[1:])} if told else {})
     x = as_float(torch.from_numpy(np.array(clean)).to(where))
-    return Selection(batch, x, protocols.parse(facts["protocol"]))
+    return Selection(batch, x, protocol=protocols.parse(facts["protocol"]))
 
 
 @contextlib.contextmanager

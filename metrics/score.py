@@ -1,8 +1,8 @@
 """Score estimates against the truth: `python -m metrics.score --clean … --y … --side-info … --shown … --estimates … --output …`.
 
 One row per image; for a timing batch one row per estimate in time, the mean over its images. `accuracy` (0 or 1) is what
-metrics.classifier found; it is empty without `--classified`. Under the protocol's `mosaic` the first 64 images are scored once, as
-one mosaic of 8 × 8.
+metrics.classifier found; it is empty without `--classified`. Under the protocol's `mosaic` the first 64 images are scored
+once, as one mosaic of 8 × 8.
 """
 
 import argparse

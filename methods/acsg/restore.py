@@ -29,8 +29,8 @@ def restore(
     """Adam on all images and restarts at once; a yield per step, the restart with the least error on the measurement.
 
     Each image's search is its own: the loss is a sum over images, Adam is per coordinate, the generator is in evaluation mode and
-    every image starts from the same points. (Under the protocol's batch_statistics batch norm uses the statistics of all images and restarts
-    together.) `loss` is `measurement` (CSGM, with the θ of the image) or `features` (as published:
+    every image starts from the same points. (With the protocol's batch_statistics batch norm uses the statistics of all images
+    and restarts together.) `loss` is `measurement` (CSGM, with the side information of the image) or `features` (as published:
     5 · mean (Dis_l(f_θ'(G(z))) - Dis_l(y))² with a fresh θ' each step).
     """
     shape = measured.y.shape[1:]
