@@ -8,7 +8,10 @@ from snakemake.utils import min_version
 
 min_version("9.18")
 sys.path.insert(0, workflow.basedir)
-from config.workflow import *  # the folder config/, not the dictionary
+from config.environment import complete_config, run_from  # the folder config/, not the dictionary
+from config.messages import print_outcome, print_start
+from config.method_rules import method_config
+from config.runs import Runs
 
 if "datasets" not in config:
 
@@ -57,6 +60,9 @@ for name, method in config["methods"].items():
             method_config(config, name, workflow.basedir)
 
     use rule * from name as prefix_*
+
+
+RUNS = Runs(workflow, config)  # refuses a method whose rules name what it may not see
 
 
 include: "reports/rules.smk"

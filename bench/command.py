@@ -27,11 +27,10 @@ from pathlib import Path
 
 import protocols
 import store
-from bench import machine
+from bench import machine, method_facts
 from bench.clock import TIMING_BATCH, timed
 from bench.guard import guard, protected_by
 from bench.measured import Measured
-from bench.method_facts import about
 from bench.restoring import SAMPLED_IMAGES, SAMPLES, Restorer, restored, sampled
 from measurements.forward import from_facts
 from options import add_options, parser_of
@@ -40,7 +39,7 @@ from options import add_options, parser_of
 def main(restore: Restorer, sample: Callable | None = None) -> None:
     """Restore a file of measurements, time one batch of it, or sample from it."""
     folder = Path(sys.modules["__main__"].__file__).parent
-    schemas = about(folder)["restore"]
+    schemas = method_facts.read(folder).restore
     parameters = [p for p in inspect.signature(restore).parameters.values() if p.kind is p.KEYWORD_ONLY]
     named = [p.name for p in parameters if p.annotation is Path]
     args = parser_for(folder.name, restore, named, schemas, sample is not None).parse_args()

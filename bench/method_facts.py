@@ -1,24 +1,50 @@
-"""What a method's folder says of it, without running any of it."""
+"""What a method says of itself: its folder's method.yaml, read by the workflow and by the method's own commands.
+
+    title: normalised convolution           the row's name in tables and figures (default: the folder's name)
+    train:   {option: JSON schema}          options of its training and of its restoration, with bounds, default and description
+    restore: {option: JSON schema}
+    applies: {mask: true, noise: false}     the forward models it is run on, by traits (measurements/forward.py); default: all
+    posterior: {mixing: false}              the same for its posterior samples, in addition
+    seeded: true                            it has random numbers of its own and runs once for each seed
+
+A method with a train.py learns: it has the options of all training (training/options.yaml) before its own, and is seeded.
+"""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
-ENGINE = Path(__file__).parent.parent / "training" / "options.yaml"  # options of every learned method
+TRAINING = Path(__file__).parent.parent / "training" / "options.yaml"
 
 
-def about(folder: Path) -> dict:
-    """method.yaml with what it leaves out: title, the options of train and restore (JSON schemas by name), and
+class MethodFacts(NamedTuple):
+    title: str
+    train: dict[str, dict]  # option -> JSON schema
+    restore: dict[str, dict]
+    applies: dict[str, bool]  # trait of a forward model -> what it must be
+    posterior: dict[str, bool]
+    learned: bool
+    seeded: bool
 
-    applies, posterior    the traits of the forward models that the method, and its posterior samples, are for: {trait: bool}
-    learned               whether it trains, that is, has a train.py (then it has the engine's options before its own)
-    seeded                whether it runs once for each seed
-    """
-    own = folder / "method.yaml"
-    facts = {"title": folder.name.replace("_", " "), "train": {}, "restore": {}, "applies": {}, "posterior": {}}
-    facts |= (yaml.safe_load(own.read_text(encoding="utf-8")) or {}) if own.exists() else {}
-    facts["learned"] = (folder / "train.py").exists()
-    facts["seeded"] = facts["learned"] or facts.get("seeded", False)
-    if facts["learned"]:
-        facts["train"] = yaml.safe_load(ENGINE.read_text(encoding="utf-8")) | facts["train"]
-    return facts
+
+def read(folder: Path) -> MethodFacts:
+    """The facts of the method in a folder. Raises ValueError, in one line, where method.yaml is not as said above."""
+    path = folder / "method.yaml"
+    try:
+        stated = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if strange := stated.keys() - {"title", "train", "restore", "applies", "posterior", "seeded"}:
+        raise ValueError(f"{path}: {min(strange)}: no such key; there are title, train, restore, applies, posterior, seeded")
+    learned = (folder / "train.py").exists()
+    shared = yaml.safe_load(TRAINING.read_text(encoding="utf-8")) if learned else {}
+    return MethodFacts(
+        title=stated.get("title", folder.name.replace("_", " ")),
+        train=shared | (stated.get("train") or {}),
+        restore=stated.get("restore") or {},
+        applies=stated.get("applies") or {},
+        posterior=stated.get("posterior") or {},
+        learned=learned,
+        seeded=learned or stated.get("seeded", False),
+    )

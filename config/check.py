@@ -1,35 +1,31 @@
 """Check a configuration before any job starts: one line that names the key and the remedy, or the complete configuration."""
 
 import difflib
-import functools
 import re
 from pathlib import Path
 
 import jsonschema
-import yaml
-from methods.contract import about
 
 import datasets
+import protocols
+from bench import method_facts
+from config.schema import assembled, family_of, forward_model
+from measurements.forward import find, names
+from options import schemas_of
 
-HERE = Path(__file__).parent
-METHODS = HERE.parent / "methods"
+METHODS = Path(__file__).parent.parent / "methods"
 
 
 class ConfigError(Exception):
     """What is wrong, in one line."""
 
 
-@functools.cache
-def read_schema() -> dict:
-    return yaml.safe_load((HERE / "schema.yaml").read_text())
-
-
 def check(config: dict) -> dict:
-    """The configuration with every default filled in.
+    """The configuration with every default filled in; the protocol as the text that facts and tables hold. Raises ConfigError.
 
-    Each method comes out as {"folder": …, "title": …, "train": {option: value}, "restore": {option: value}}. Raises ConfigError.
+    Each method comes out as its facts (bench/method_facts.py) with "folder", and with {option: value} for "train" and "restore".
     """
-    schema = read_schema()
+    schema = assembled()
     config = dict(config)
     for part in ("methods", "datasets"):  # `telea:` with nothing behind it means no options
         if isinstance(config.get(part), dict):
@@ -38,10 +34,7 @@ def check(config: dict) -> dict:
     for key, key_schema in schema["properties"].items():
         if "default" in key_schema:
             config.setdefault(key, key_schema["default"])
-    if config["protocol"] == "paper":
-        if datasets.PICTURES in config["datasets"]:
-            raise ConfigError("protocol: paper measures clean images anew, and pictures have none; use sound")
-        config |= paper_protocol(config)
+    config |= under_protocol(config)
     for dataset, measurements in config["datasets"].items():
         check_dataset(dataset, measurements)
     config["methods"] = {name: complete(name, given) for name, given in config["methods"].items()}
@@ -64,6 +57,9 @@ def validate(value, schema: dict, where: str) -> None:
         if error.validator == "required":
             missing = next(key for key in error.validator_value if key not in error.instance)
             raise ConfigError(f"{inside}{missing}: is missing{described(error.schema.get('properties', {}).get(missing, {}))}")
+        if error.validator == "anyOf":  # the deepest of the reasons is of the alternative that was meant
+            cause = max(error.context, key=lambda each: (len(each.path), each.validator == "enum"))
+            raise ConfigError(f"{path}: {cause.message}{described(error.schema)}")
         raise ConfigError(f"{path or 'the file'}: {error.message}{described(error.schema)}")
 
 
@@ -81,36 +77,44 @@ def suggest(name: str, known: list[str]) -> str:
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known) or 'none'}"
 
 
-def paper_protocol(config: dict) -> dict:
-    """The keys that the paper's protocol changes: a folder of its own, and squares that never touch the lower and right edge."""
-    changed = {
-        dataset: {
-            name: {"last_offset": False} | options if family_of(name) == "drop_patch" else options
-            for name, options in measurements.items()
+def under_protocol(config: dict) -> dict:
+    """The keys that the protocol changes: its own form, the folder of results and, under `paper`, defaults of forward models."""
+    asked = config["protocol"]
+    protocol = asked if isinstance(asked, str) else protocols.name(asked)
+    if protocol == "sound":
+        return {"protocol": protocol}
+    if datasets.PICTURES in config["datasets"]:
+        raise ConfigError(f"protocol: {protocol} needs clean images, and pictures have none; use sound")
+    folder = "paper_protocol" if protocol == "paper" else f"protocol_{protocol}"
+    changed = {"protocol": protocol, "results": f"{config['results']}/{folder}"}
+    if protocol == "paper":
+        changed["datasets"] = {
+            dataset: {name: defaults_of_paper(name) | options for name, options in measurements.items()}
+            for dataset, measurements in config["datasets"].items()
         }
-        for dataset, measurements in config["datasets"].items()
-    }
-    return {"results": f"{config['results']}/paper_protocol", "datasets": changed}
+    return changed
+
+
+def defaults_of_paper(measurement: str) -> dict:
+    """The options of a forward model whose default is another under `protocol: paper`, with that default."""
+    schemas = schemas_of(find(family_of(measurement)))
+    return {name: schema["paper"] for name, schema in schemas.items() if "paper" in schema}
 
 
 def check_dataset(dataset: str, measurements: dict) -> None:
-    if dataset not in (known := [*datasets.SHAPES, datasets.PICTURES]):
+    """Raise ConfigError where there is no such data set, or its images are not of a shape that a forward model can take."""
+    if dataset not in (known := [*datasets.names(), datasets.PICTURES]):
         raise ConfigError(f"datasets.{dataset}: no such data set{suggest(dataset, known)}")
-    side = datasets.SIDE if dataset == datasets.PICTURES else min(datasets.SHAPES[dataset][:2])
+    shape = (datasets.SIDE, datasets.SIDE, 3) if dataset == datasets.PICTURES else datasets.of(dataset).SHAPE
     for name, options in measurements.items():
-        if options.get("size", 0) > side:
-            raise ConfigError(
-                f"datasets.{dataset}.{name}.size: {options['size']} is larger than the images, whose side is {side}"
-            )
-        if options.get("size", 0) == side and not options.get("last_offset", True):
-            raise ConfigError(
-                f"datasets.{dataset}.{name}.size: {side} is the side of the images; without the last offset (as under "
-                "protocol: paper) it must be smaller"
-            )
+        try:
+            forward_model(name, options).check(shape)
+        except ValueError as error:
+            raise ConfigError(f"datasets.{dataset}.{name}: {error}") from None
 
 
 def complete(name: str, given: dict) -> dict:
-    """A method's folder and all its options."""
+    """A method's folder, its facts and all its options."""
     folder = Path(given["folder"]).resolve() if "folder" in given else METHODS / given.get("like", name)
     if not (folder / "rules.smk").exists():
         if "folder" in given:
@@ -120,24 +124,22 @@ def complete(name: str, given: dict) -> dict:
         raise ConfigError(f"{where}: no such method{suggest(folder.name, known)}")
     if "folder" in given and folder.name != name:
         raise ConfigError(f"methods.{name}.folder: {folder} must be called {name}, as results carry the folder's name")
-    told = about(folder)
-    own_title = told["title"] if folder.name == name else name.replace("_", " ")
-    method = {"folder": str(folder), "title": given.get("title", own_title)}
+    try:
+        facts = method_facts.read(folder)
+    except ValueError as error:
+        raise ConfigError(f"methods.{name}: {error}") from None
+    traits = find(names()[0]).traits()
+    for part in ("applies", "posterior"):
+        for trait, wanted in getattr(facts, part).items():
+            if trait not in traits or not isinstance(wanted, bool):
+                known = f"there are {', '.join(traits)}, each true or false"
+                raise ConfigError(f"methods.{name}: {folder / 'method.yaml'}: {part}.{trait}: {wanted}: no such trait; {known}")
+    own_title = facts.title if folder.name == name else name.replace("_", " ")
+    method = facts._asdict() | {"folder": str(folder), "title": given.get("title", own_title)}
     for section in ("train", "restore"):
-        options = told[section]
+        options = method[section]
         schema = {"type": "object", "additionalProperties": False, "properties": options}
         chosen = given.get(section, {})
         validate(chosen, schema, f"methods.{name}.{section}")
         method[section] = {option: chosen.get(option, option_schema["default"]) for option, option_schema in options.items()}
     return method
-
-
-def flags(options: dict) -> str:
-    """Options, or a rule's named inputs, as flags of a command line."""
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
-
-
-def family_of(measurement: str) -> str:
-    """The family of a forward model's name, as the schema has them: drop_patch of drop_patch_44."""
-    patterns = read_schema()["properties"]["datasets"]["additionalProperties"]["patternProperties"]
-    return next(bare(pattern) for pattern in patterns if re.search(pattern, measurement))

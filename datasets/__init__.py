@@ -1,22 +1,62 @@
 """Clean images, once per split: results/clean/{dataset}/{split}.npy, uint8 [N, H, W, C].
 
-A data set is a module here with `SPLITS` and a function `load(split, data_dir) -> uint8 [N, H, W, C]`, and a line in SHAPES. One
-whose images have classes says how many in CLASSES and has a function `labels(split, data_dir) -> uint8 [N]`, in the same order.
-One that may be impossible to get stands in OPTIONAL and has functions `present(data_dir) -> bool`, whether its files are there
-at a glance, and `obtain(data_dir)`, which downloads them or ends in a SystemExit that says what to do; a run goes on without it.
-PICTURES are those that were corrupted elsewhere and have no clean originals: measurements from the start (measurements/given.py),
-restored and not scored. OWN are those whose files a user may add to or change at any time.
-This file imports nothing, so that the workflow can check its configuration against it.
+A data set is one file here, found because it states a SHAPE:
+
+    SHAPE = (28, 28, 1)                               height, width and channels of every image
+    RANGE = (0, 1)                                    the interval that black and white have inside the networks
+    SPLITS                                            the names "train", "validation" and "test", in this order
+    load(split, data_dir) -> uint8 [N, *SHAPE]
+
+and, where they apply,
+
+    CLASSES = 10, labels(split, data_dir) -> uint8 [N]      the images belong to so many classes; the class of each
+    OPTIONAL = True, present(data_dir), obtain(data_dir)    a run goes on without it where `present`, a quick look, says that its
+                                                            files are absent; `python -m datasets.obtain` calls `obtain`
+    OWN = True                                              its files are the user's own and may change at any time
+
+These files import neither torch nor torchvision when they are imported, as the workflow reads them at every start. PICTURES are
+pictures that were corrupted elsewhere and have no clean originals: measurements from the start, restored and not scored.
 """
 
+import functools
+import importlib
+import re
+from pathlib import Path
+from types import ModuleType
+
 SIDE = 64  # of the squares that pictures of one's own are cut to
-SHAPES = {
-    "mnist": (28, 28, 1),
-    "mnist5k": (28, 28, 1),
-    "celeba": (64, 64, 3),
-    "folder": (SIDE, SIDE, 3),
-}
-CLASSES = {"mnist": 10, "mnist5k": 10}
-OPTIONAL = {"celeba"}
 PICTURES = "pictures"
-OWN = {"folder", PICTURES}
+
+
+@functools.cache
+def names() -> list[str]:
+    """The data sets: the files of this folder that state a SHAPE."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return [path.stem for path in files if re.search(r"^SHAPE\b", path.read_text(), re.MULTILINE)]
+
+
+def of(name: str) -> ModuleType:
+    """The file of a data set."""
+    return importlib.import_module(f"datasets.{name}")
+
+
+def is_own(name: str) -> bool:
+    """Whether the files are the user's own."""
+    return name == PICTURES or getattr(of(name), "OWN", False)
+
+
+def is_optional(name: str) -> bool:
+    """Whether a run goes on without the data set where it is absent."""
+    return name != PICTURES and getattr(of(name), "OPTIONAL", False)
+
+
+def classes(name: str) -> int:
+    """How many classes the images belong to; 0 where they have none."""
+    return 0 if name == PICTURES else getattr(of(name), "CLASSES", 0)
+
+
+def value_range(name: str) -> tuple[float, float]:
+    """The interval that black and white have inside the networks."""
+    if name == PICTURES:
+        return (-1, 1)
+    return of(name).RANGE if name in names() else (0, 1)

@@ -26,6 +26,9 @@ from PIL import Image
 
 from datasets.decoding import decode
 
+SHAPE = (64, 64, 3)
+RANGE = (-1, 1)
+OPTIONAL = True
 SPLITS = {"train": 0, "validation": 1, "test": 2}  # with their numbers in the list
 LIST, LIST_MD5 = "list_eval_partition.txt", "d32c9cbf5e040fd4025c592c306e6668"
 FOLDER, ZIP, PACKED = "img_align_celeba", "img_align_celeba.zip", "celeba_64.zip"
@@ -44,10 +47,7 @@ class Source:
 
 
 def load(split: str, data_dir: Path) -> np.ndarray:
-    """uint8 [N, 64, 64, 3].
-
-    Raises SystemExit where files are missing and not to be downloaded, or an image is damaged, naming it.
-    """
+    """uint8 [N, 64, 64, 3]. Raises SystemExit where files are missing, or an image is damaged, naming it."""
     with ExitStack() as opened:
         source = find(data_dir, opened)
         names = source.splits[split]
@@ -91,8 +91,9 @@ def obtain(data_dir: Path) -> None:
 
 def find(data_dir: Path, opened: ExitStack) -> Source:
     """The images and their splits, said in a line each; zips are closed with `opened`. Raises SystemExit as `load` does."""
-    obtain(data_dir)
     here = data_dir / "celeba"
+    if not present(data_dir):
+        sys.exit(f"{here}: CelebA is not there; `python -m datasets.obtain celeba --data-dir {data_dir}` downloads it")
     readers: dict[Path, tuple[set[str], Callable]] = {}
     if (here / LIST).is_file():
         text = (here / LIST).read_bytes()

@@ -16,6 +16,9 @@ from PIL import Image, ImageOps
 from datasets import SIDE
 from datasets.decoding import decode
 
+SHAPE = (SIDE, SIDE, 3)
+RANGE = (-1, 1)
+OWN = True
 SPLITS = ("train", "validation", "test")
 ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # modes of Pillow
@@ -31,7 +34,7 @@ def load(split: str, data_dir: Path) -> np.ndarray:
     print(f"{here}: " + ", ".join(f"{name} {len(files):,}" for name, files in found.items()), flush=True)
     if not found[split]:
         sys.exit(f"{here}: no picture of the {split} split ({', '.join(sorted(ENDINGS))}); put more there, or some into {split}/")
-    return decode(found[split], functools.partial(square, here), (SIDE, SIDE, 3))
+    return decode(found[split], functools.partial(square, here), SHAPE)
 
 
 def splits(here: Path) -> dict[str, list[str]]:

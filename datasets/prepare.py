@@ -4,7 +4,6 @@ With `--labels` the class of each image instead.
 """
 
 import argparse
-import importlib
 from pathlib import Path
 
 import datasets
@@ -13,7 +12,7 @@ import store
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m datasets.prepare", description=__doc__)
-    parser.add_argument("dataset", choices=datasets.SHAPES)
+    parser.add_argument("dataset", choices=datasets.names())
     parser.add_argument("--split", choices=["train", "validation", "test"], required=True)
     parser.add_argument(
         "--data-dir", type=Path, default=Path("data"), help="where data sets lie or are downloaded to (%(default)s)"
@@ -21,10 +20,11 @@ def main() -> None:
     parser.add_argument("--labels", action="store_true", help="write the classes of the images instead")
     parser.add_argument("--output", type=Path, required=True, help="uint8 .npy of [N, H, W, C], of labels [N]")
     args = parser.parse_args()
-    if args.labels and args.dataset not in datasets.CLASSES:
-        parser.error(f"{args.dataset} has no labels; there are some for {', '.join(datasets.CLASSES)}")
+    if args.labels and not datasets.classes(args.dataset):
+        known = ", ".join(name for name in datasets.names() if datasets.classes(name))
+        parser.error(f"{args.dataset} has no labels; there are some for {known}")
     with store.clear_errors():
-        module = importlib.import_module(f"datasets.{args.dataset}")
+        module = datasets.of(args.dataset)
         values = (module.labels if args.labels else module.load)(args.split, args.data_dir)
         store.save_array(args.output, values)
     what = "labels" if args.labels else f"images of {'×'.join(map(str, values.shape[1:]))}"

@@ -6,7 +6,6 @@ is in memory at a time.
 """
 
 import argparse
-import ast
 import sys
 import time
 from collections.abc import Iterator
@@ -51,18 +50,6 @@ def measure(clean: np.ndarray, model: ForwardModel, seed: int, split: str, first
     return model.forward(x, theta).half().numpy(), to_disk(model.side_info(theta).numpy())
 
 
-def value_range(dataset: str) -> list[float]:
-    """Lowest and highest value of a data set on the scale of networks: the literal RANGE of its file, else [0, 1].
-
-    Read without an import, as that of a data set may take seconds.
-    """
-    file = Path(datasets.__file__).with_name(f"{dataset}.py")
-    for line in ast.parse(file.read_text()).body if file.is_file() else []:
-        if isinstance(line, ast.Assign) and any(getattr(target, "id", None) == "RANGE" for target in line.targets):
-            return list(ast.literal_eval(line.value))
-    return [0, 1]
-
-
 def add_families(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """A subcommand for each forward model, with its options as flags, and what every measurement is given."""
     families = parser.add_subparsers(dest="family", required=True, metavar="FAMILY")
@@ -80,7 +67,7 @@ def measurement_of(args: argparse.Namespace) -> tuple[ForwardModel, dict]:
     """The forward model that such flags describe, and its facts."""
     options = {name: getattr(args, name) for name in schemas_of(forward.find(args.family))}
     facts = {"dataset": args.dataset, "measurement": args.measurement or args.family, "family": args.family, "options": options}
-    return forward.from_facts(facts), facts | {"value_range": value_range(args.dataset)}
+    return forward.from_facts(facts), facts | {"value_range": list(datasets.value_range(args.dataset))}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-# What the rules of all methods share. A method's own rule module names its inputs, which say what it may see:
+# What the rules of all methods share. A method's own rule module names its inputs, which say what it may see (config/sees.py):
 #
 #     module bench:
 #         snakefile: config["bench"]
@@ -9,21 +9,21 @@
 #             y="<measured>/test.y.npy",
 #             side_info="<measured>/test.side_info.npy",  # only if it uses the side information of each image
 #
-# A method that does not apply to every forward model says in its method.yaml which traits it needs, as in
-# `applies: {mask: true}`. A named input becomes a flag of the command. With `config: {**config, "seeded": True}` the method runs once for each seed;
-# `train` makes <model>/model.pt for each seed. A method whose restore.py has `sample` uses the rule `sample` like `restore`.
-# What `protocol: paper` hands to every training (README, Protocols) is one more line of a `train` rule; it is empty otherwise:
+# A named input becomes a flag of the command. To which forward models a method applies, and whether it runs once for each seed,
+# stands in its method.yaml (bench/method_facts.py). `train` makes <model>/model.pt for each seed. A method whose restore.py has
+# `sample` uses the rule `sample` like `restore`. What a protocol hands to every training (README, Protocols) is one more line of
+# a `train` rule; it is empty under the sound one:
 #
 #     use rule train from bench with:
 #         input:
-#             **config["paper"],
+#             **config["protocol"],
 #             y="<measured>/train.y.npy",
-#
-# Raise `version` when a change of code changes results: Snakemake does not follow imports.
-from config.check import flags
-from config.workflow import cores
+from config.command_line import flags
+from config.environment import cores
+from config.provenance import code_of_method
+from config.schema import file_of
 
-FOLDER = "{seed,[0-9]+}/" if config.get("seeded") else ""
+FOLDER = "{seed,[0-9]+}/" if config["seeded"] else ""
 RUN = f"{FOLDER}{{part,test|timing}}"  # what a run's files are called
 
 
@@ -45,7 +45,7 @@ rule restore:
         options=config["restore"],
         part=lambda wildcards: "--timing" if wildcards.part == "timing" else "",
         seed=lambda wildcards: f"--seed {wildcards.seed}" if "seed" in wildcards.keys() else "",
-        version=1,
+        code=lambda wildcards: code_of_method(config["folder"], "restore", file_of(wildcards.measurement)),
     shell:
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "
         "python -m {params.package}.restore --method {params.name} {params.inputs} --output {output.images} {params.part} {params.seed} "
@@ -80,7 +80,7 @@ rule train:
         inputs=lambda wildcards, input: flags(input),
         folder=subpath(output.model, parent=True),
         options=config["train"],
-        version=2,
+        code=lambda wildcards: code_of_method(config["folder"], "train", file_of(wildcards.measurement)),
     shell:
         "python -m {params.package}.train {params.inputs} --output {params.folder} --seed {wildcards.seed} "
         "{params.options} > {log} 2>&1"

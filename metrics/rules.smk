@@ -1,3 +1,8 @@
+import datasets
+from config.provenance import code_of
+from config.schema import file_of
+
+
 rule score:
     input:
         clean="<results>/clean/{dataset}/test.npy",
@@ -7,7 +12,7 @@ rule score:
         estimates="<results>/restored/{dataset}/{measurement}/{run}/{part}.npy",
         classified=lambda wildcards: (
             "{results}/scores/{dataset}/{measurement}/{run}/digits.csv".format(results=config["results"], **wildcards)
-            if wildcards.part == "test" and wildcards.dataset in CLASSES
+            if wildcards.part == "test" and datasets.classes(wildcards.dataset)
             else []
         ),
     output:
@@ -18,7 +23,7 @@ rule score:
         "../environment.yml"
     params:
         classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
-        version=3,
+        code=lambda wildcards: code_of("metrics.score", file_of(wildcards.measurement)),
     shell:
         "python -m metrics.score --clean {input.clean} --y {input.y} --side-info {input.side_info} --shown {input.shown} "
         "--estimates {input.estimates} {params.classified} --output {output} > {log} 2>&1"
@@ -35,8 +40,8 @@ rule classifier:
     conda:
         "../environment.yml"
     params:
-        classes=lambda wildcards: CLASSES[wildcards.dataset],
-        version=1,
+        classes=lambda wildcards: datasets.classes(wildcards.dataset),
+        code=code_of("metrics.classifier"),
     shell:
         "OMP_NUM_THREADS=1 python -m metrics.classifier train --clean {input.clean} --labels {input.labels} "
         "--classes {params.classes} --output {output} > {log} 2>&1"
@@ -54,7 +59,7 @@ rule classify:
     conda:
         "../environment.yml"
     params:
-        version=1,
+        code=code_of("metrics.classifier"),
     shell:
         "OMP_NUM_THREADS=1 python -m metrics.classifier predict --images {input.images} --labels {input.labels} "
         "--model {input.model} --output {output} > {log} 2>&1"
@@ -83,7 +88,7 @@ rule score_posterior:
     conda:
         "../environment.yml"
     params:
-        version=2,
+        code=lambda wildcards: code_of("metrics.posterior", file_of(wildcards.measurement)),
     shell:
         "python -m metrics.posterior --clean {input.clean} --side-info {input.side_info} --samples {input.samples} --output {output} "
         "> {log} 2>&1"

@@ -1,8 +1,8 @@
 """Score estimates against the truth: `python -m metrics.score --clean … --y … --side-info … --shown … --estimates … --output …`.
 
 One row per image; for a timing batch one row per estimate in time, the mean over its images. `accuracy` (0 or 1) is what
-metrics.classifier found; it is empty without `--classified`. Under the paper's protocol the first 64 images are scored once, as
-one mosaic of 8 × 8.
+metrics.classifier found; it is empty without `--classified`. Under the protocol's `mosaic` the first 64 images are scored
+once, as one mosaic of 8 × 8.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+import protocols
 import store
 from measurements.forward import ForwardModel, from_facts
 from measurements.side_info import from_disk
@@ -25,7 +26,7 @@ def mosaic(images: np.ndarray) -> np.ndarray:
     """The first 64 images as one, row by row and without gaps: [N, h, w, c] -> [1, 8h, 8w, c]."""
     count, h, w, c = images.shape
     if count < MOSAIC**2:
-        sys.exit(f"the paper's protocol scores a mosaic of {MOSAIC**2} images, here are {count}; take protocol: sound")
+        sys.exit(f"the protocol scores a mosaic of {MOSAIC**2} images, here are {count}; take protocol: sound")
     tiles = images[: MOSAIC**2].reshape(MOSAIC, MOSAIC, h, w, c)
     return tiles.swapaxes(1, 2).reshape(1, MOSAIC * h, MOSAIC * w, c)
 
@@ -44,16 +45,17 @@ def scores(
     The side information is as its file holds it (measurements/side_info.py); `shown` says how many training measurements show a
     value, [H, W, C]: without it, every one is taken to be shown.
 
-    Under protocol `paper` the mosaic is the one image, and the metrics are PAPER_METRICS.
+    Where the protocol has `mosaic`, that is the one image, and the metrics are PAPER_METRICS.
     """
-    metrics, step = (PAPER_METRICS, MOSAIC**2) if protocol == "paper" else (METRICS, 1)
+    on = "mosaic" in protocols.parse(protocol)
+    metrics, step = (PAPER_METRICS, MOSAIC**2) if on else (METRICS, 1)
     ever, rows = np.ones(y.shape[1:], bool) if shown is None else shown > 0, []
-    for start in range(0, step if protocol == "paper" else len(clean), step):
+    for start in range(0, step if on else len(clean), step):
         x, estimate, measured, told = (part[start : start + step] for part in (clean, estimates, y, side_info))
         s, estimate = from_disk(told, y.shape), estimate.astype(np.float64)
         each = [x / 255.0, estimate, measured.astype(np.float64), forward.informs(s, x.shape), forward.predict(estimate, s)]
         each.append(np.broadcast_to(ever, x.shape))
-        (x,), (estimate,), (measured,), (mask,), (predicted,), (in_training,) = map(mosaic, each) if protocol == "paper" else each
+        (x,), (estimate,), (measured,), (mask,), (predicted,), (in_training,) = map(mosaic, each) if on else each
         known = Known(predicted, forward.sigma, in_training)
         arrays = x, estimate, measured, mask, known
         rows.append({name: metric.of(*arrays) if metric.of else np.nan for name, metric in metrics.items()})
@@ -88,7 +90,7 @@ def main() -> None:
                 table[name] = facts[name]
         else:
             table = scores(clean, estimates, y, side_info, protocol=protocol, **more)
-            if args.classified and protocol == "sound":
+            if args.classified and "mosaic" not in protocols.parse(protocol):
                 table["accuracy"] = pd.read_csv(args.classified)["correct"].to_numpy()
         for place, name in enumerate(IDENTITY):
             table.insert(place, name, facts[name])

@@ -8,6 +8,7 @@ data set that could not be had the page says why.
 import argparse
 import base64
 import datetime
+import json
 import os
 import sys
 from pathlib import Path
@@ -98,14 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
     add = parser.add_argument
     add("--datasets", nargs="+", type=files.pair, required=True, metavar="NAME=DIR", help="the data sets, in order")
     add("--posterior", nargs="*", default=[], metavar="NAME", help="the data sets with posterior samples of some method")
-    add(
-        "--missing",
-        nargs="*",
-        type=Path,
-        default=[],
-        metavar="JSON",
-        help="of each data set not to be had, what datasets.obtain wrote",
-    )
+    add("--missing", type=json.loads, default={}, metavar="JSON", help="{data set: why it is absent} of those that are left out")
     add("--config", type=Path, required=True, metavar="YAML", help="the configuration of the run, shown as it is")
     add("--commit", default="unknown", help="the version of the code, as `git describe` says it")
     add("--date", default=datetime.date.today().isoformat(), help="the day of the report (default: today)")
@@ -130,7 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
             protocol=protocol,
             protocol_says=files.text("protocol", protocol),
             chapters=chapters,
-            missing=[store.load_json(path) for path in given.missing],
+            missing=given.missing,
             config=given.config.read_text(),
             commit=given.commit,
             date=given.date,

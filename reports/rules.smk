@@ -1,20 +1,23 @@
 import json
 
-from datasets import PICTURES, SHAPES
+import datasets
+from config.messages import shown_config
+from config.environment import why_absent
+from config.provenance import code_of
+from datasets import PICTURES
 
 TABLES = [f"{name}.csv" for name in ("table", "differences", "methods", "training")]
 TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")] + ["summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
 PLOTS = [f"{name}{end}" for name in ("restorations", "mse_time") for end in FIGURE]
-RUNS = Runs(workflow, config)
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
-WITH_POSTERIOR = [name for name, runs in RUNS.of.items() if name != PICTURES and any(map(RUNS.sampled, runs))]  # data sets
+WITH_POSTERIOR = [name for name in config["datasets"] if name != PICTURES and RUNS.chosen(name, RUNS.sampled)]  # data sets
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
-SHOWN = {name: [*TABLES, *PLOTS, *(POSTERIOR if name in WITH_POSTERIOR else [])] for name in SHAPES}
+SCORED = "|".join(datasets.names())  # all but the pictures that were corrupted elsewhere
+SHOWN = {name: [*TABLES, *PLOTS, *(POSTERIOR if name in WITH_POSTERIOR else [])] for name in datasets.names()}
 SHOWN[PICTURES] = [f"restorations{end}" for end in FIGURE]  # nothing is scored
 REPORTED = {name: [f"{config['results']}/report/{name}/{file}" for file in SHOWN[name]] for name in config["datasets"]}
-UNCERTAIN = Uncertain(config, checkpoints)  # data sets that the page says are missing where they cannot be had
 
 
 rule table:
@@ -23,29 +26,30 @@ rule table:
         timing=RUNS.files("scores", "timing.csv", RUNS.timed),
         models=RUNS.files("models", "train.json", RUNS.learned),
         classified=lambda wildcards: (
-            f"{config['results']}/scores/{wildcards.dataset}/digits.csv" if wildcards.dataset in CLASSES else []
+            f"{config['results']}/scores/{wildcards.dataset}/digits.csv" if datasets.classes(wildcards.dataset) else []
         ),
     output:
         expand("<results>/report/{{dataset}}/{file}", file=TABLES),
     log:
         "<logs>/report/{dataset}.table.log",
     wildcard_constraints:
-        dataset="|".join(SHAPES),
+        dataset=SCORED,
     conda:
         "../environment.yml"
     params:
         models=RUNS.pairs("models", "train.json", RUNS.learned, "{dataset}/{measurement}/{method}/{seed}"),
         sees=json.dumps(RUNS.sees),
+        absent=lambda wildcards: json.dumps(RUNS.reasons[wildcards.dataset], ensure_ascii=False),
         titles=TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
         reference=f"--reference {config['reference']}" if config["reference"] else "",
         folder=subpath(output[0], parent=True),
-        version=3,
+        code=code_of("reports.table", "reports/captions"),
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
-        "--models {params.models} {params.classified} --sees {params.sees:q} --titles {params.titles:q} --order {params.order:q} "
+        "--models {params.models} {params.classified} --sees {params.sees:q} --absent {params.absent:q} --titles {params.titles:q} --order {params.order:q} "
         "--measurements {params.measurements:q} {params.reference} --output {params.folder} > {log} 2>&1"
 
 
@@ -59,7 +63,7 @@ rule restorations:
     log:
         "<logs>/report/{dataset}.restorations.log",
     wildcard_constraints:
-        dataset="|".join(SHAPES),
+        dataset=SCORED,
     conda:
         "../environment.yml"
     params:
@@ -68,7 +72,7 @@ rule restorations:
         titles=TITLES,
         order=" ".join(name for name in config["methods"] if name != "as_measured"),
         stem=subpath(output[0], strip_suffix=".png"),
-        version=1,
+        code=code_of("reports.restorations", "reports/captions"),
     shell:
         "python -m reports.restorations --dataset {wildcards.dataset} --clean {input.clean} --measured {params.measured} "
         "--restored {params.restored} --order {params.order:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
@@ -94,7 +98,7 @@ rule pictures:  # of those that were corrupted elsewhere
         titles=TITLES,
         order=" ".join(name for name in config["methods"] if name != "as_measured"),
         folder=subpath(output[0], parent=True),
-        version=1,
+        code=code_of("reports.pictures", "reports/captions"),
     shell:
         "python -m reports.pictures --dataset {wildcards.dataset} --measured {params.measured} --restored {params.restored} "
         "--order {params.order:q} --titles {params.titles:q} --output {params.folder} > {log} 2>&1"
@@ -114,7 +118,7 @@ rule mse_time:
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         stem=subpath(output[0], strip_suffix=".png"),
-        version=1,
+        code=code_of("reports.mse_time", "reports/captions"),
     shell:
         "python -m reports.mse_time --dataset {wildcards.dataset} --timing {input} --order {params.order:q} "
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
@@ -123,7 +127,7 @@ rule mse_time:
 rule posterior:
     input:
         scores=RUNS.files("scores", "posterior.csv", RUNS.sampled),
-        samples=RUNS.files("restored", "posterior.npy", lambda run: RUNS.sampled(run) and RUNS.pictured(run)),
+        samples=RUNS.files("restored", "posterior.npy", RUNS.sampled_and_pictured),
         methods="<results>/report/{dataset}/methods.csv",
         clean="<results>/clean/{dataset}/test.npy",
         measured=RUNS.measured,
@@ -135,11 +139,9 @@ rule posterior:
         "../environment.yml"
     params:
         measured=RUNS.measured_pairs,
-        samples=RUNS.pairs(
-            "restored", "posterior.npy", lambda run: RUNS.sampled(run) and RUNS.pictured(run), "{measurement}/{method}"
-        ),
+        samples=RUNS.pairs("restored", "posterior.npy", RUNS.sampled_and_pictured, "{measurement}/{method}"),
         folder=subpath(output[0], parent=True),
-        version=1,
+        code=code_of("reports.posterior", "reports/captions"),
     shell:
         "python -m reports.posterior --dataset {wildcards.dataset} --scores {input.scores} --methods {input.methods} "
         "--clean {input.clean} --measured {params.measured} --samples {params.samples} --output {params.folder} > {log} 2>&1"
@@ -160,9 +162,7 @@ rule configuration:
 
 rule page:
     input:
-        [file for name in UNCERTAIN.others for file in REPORTED[name]],
-        lambda wildcards: [file for name in UNCERTAIN.obtained() for file in REPORTED[name]],
-        missing=lambda wildcards: UNCERTAIN.missing(),
+        [file for name in config["datasets"] for file in REPORTED[name]],
         config="<results>/report/config.yaml",
     output:
         "<results>/report/index.html",
@@ -170,16 +170,13 @@ rule page:
         "<logs>/report/page.log",
     conda:
         "../environment.yml"
+    resources:
+        home=workflow.basedir,  # a resource, not a param: moving the repository changes no report
     params:
-        datasets=lambda wildcards: " ".join(
-            f"{name}={config['results']}/report/{name}"
-            for name in config["datasets"]
-            if name in [*UNCERTAIN.others, *UNCERTAIN.obtained()]
-        ),
-        missing=lambda wildcards, input: " ".join(["--missing", *input.missing] if input.missing else []),
+        datasets=" ".join(f"{name}={config['results']}/report/{name}" for name in config["datasets"]),
+        missing=json.dumps({name: why_absent(config, name) for name in config["absent"]}),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
-        home=workflow.basedir,
-        version=3,
+        code=code_of("reports.page", "reports/captions", "reports/page.html"),
     shell:
-        "python -m reports.page --datasets {params.datasets} {params.missing} {params.posterior} --config {input.config} "
-        "--commit $(git -C {params.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"
+        "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} --config {input.config} "
+        "--commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"

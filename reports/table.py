@@ -13,6 +13,7 @@ summary.txt        PSNR / SSIM for a terminal
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -195,6 +196,7 @@ def main(arguments: list[str] | None = None) -> None:
     add("--sees", type=files.mapping, required=True, metavar="JSON",
         help='{method: {"clean": "no"|"measured afresh"|"train", "theta": "no"|"train"|"test"|"train, test", '
              '"learned": true|false}}, or a file that holds it')  # fmt: skip
+    add("--absent", type=json.loads, default={}, help="{measurement: {method: why it is not run there}}")
     add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
     add("--order", type=files.names, required=True, help="the methods in the order of the rows, between spaces")
     add("--measurements", type=files.names, required=True, help="the measurements in order, between spaces")

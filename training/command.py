@@ -14,9 +14,8 @@ from torch import Generator
 
 import protocols
 import store
-from bench import machine
+from bench import machine, method_facts
 from bench.guard import guard, protected_by
-from bench.method_facts import about
 from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure as measure_once
 from networks.architectures import ImageFormat
@@ -33,7 +32,7 @@ from training.recording import Unrecordable
 def main(make: type[Learner]) -> None:
     """Build `make(images, forward, generator, **options)` and train it; writes model.pt, train.csv and train.json."""
     folder = Path(sys.modules["__main__"].__file__).parent
-    schemas = about(folder)["train"]
+    schemas = method_facts.read(folder).train
     args = parser_of(folder.name, make, schemas).parse_args()
 
     machine.limit_threads(args.threads)
@@ -102,7 +101,7 @@ def check_protocol(args: argparse.Namespace, protocol: frozenset[str]) -> None:
     """Raises SystemExit where the clean images that a protocol adds are missing, or are given without it."""
     for flag, switch in {"fresh": "fresh_theta", "validation": "clean_selection"}.items():
         if bool(getattr(args, flag)) != (switch in protocol):
-            remedy = 'name `**config["protocol_inputs"]` among the inputs of the rule `train`, which gives it where it belongs'
+            remedy = 'name `**config["protocol"]` among the inputs of the rule `train`, which gives it where it belongs'
             name = protocols.name(protocol)
             sys.exit(f"{args.y}: is of protocol {name}, and --{flag} goes with the switch {switch} alone; {remedy}")
 

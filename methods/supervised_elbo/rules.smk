@@ -3,12 +3,12 @@ module bench:
     snakefile:
         config["bench"]
     config:
-        {**config, "seeded": True}
+        config
 
 
 use rule train from bench with:
     input:
-        **config["paper"],
+        **config["protocol"],
         y="<measured>/train.y.npy",
         side_info="<measured>/train.side_info.npy",
         clean="<results>/clean/{dataset}/train.npy",

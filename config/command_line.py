@@ -1,0 +1,15 @@
+"""Options and inputs as flags of a command line."""
+
+from config.schema import family_of
+
+
+def flags(options: dict) -> str:
+    """Options, or a rule's named inputs, as flags: --name value."""
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+
+
+def measurement_flags(config: dict, dataset: str, measurement: str) -> str:
+    """The family of a forward model, its options and the protocol, for measurements.measure."""
+    options = config["datasets"][dataset][measurement]
+    protocol = {} if config["protocol"] == "sound" else {"protocol": config["protocol"]}
+    return f"{family_of(measurement)} {flags(options | protocol)}"

@@ -1,0 +1,77 @@
+"""What a run finds around it: the Python that runs it, GPUs, cores, and the data sets that are there."""
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+import datasets
+from config import check
+from config.sees import protocol_inputs
+
+
+def complete_config(config: dict) -> dict:
+    """The checked configuration with its defaults, without the optional data sets that are absent.
+
+    These are under "absent", with their forward models. Raises WorkflowError.
+    """
+    try:
+        config = check.check(config)
+    except check.ConfigError as error:
+        raise WorkflowError(f"configuration: {error}") from None
+    asked = config["datasets"]
+    absent = {name: models for name, models in asked.items() if datasets.is_optional(name) and not at_hand(config, name)}
+    if len(absent) == len(asked):
+        raise WorkflowError(f"configuration: {why_absent(config, next(iter(absent)))}")
+    return config | {"datasets": {name: models for name, models in asked.items() if name not in absent}, "absent": absent}
+
+
+def at_hand(config: dict, dataset: str) -> bool:
+    """Whether a data set is there, at a glance: its files, or the clean images that a run made of them."""
+    splits = ["train", "test", *(["validation"] if "validation" in protocol_inputs(config) else [])]
+    clean = [Path(config["results"]) / "clean" / dataset / f"{split}.npy" for split in splits]
+    return all(path.is_file() for path in clean) or datasets.of(dataset).present(Path(config["data_dir"]))
+
+
+def why_absent(config: dict, dataset: str) -> str:
+    """One line that says how to get an absent data set."""
+    command = f"python -m datasets.obtain {dataset} --data-dir {config['data_dir']}"
+    return f"{dataset} is not in {config['data_dir']}; `{command}` (or `make {dataset}`) downloads it"
+
+
+def own_files(config: dict, dataset: str) -> list[str]:
+    """The files of a data set that is a user's own, so that a run sees what was added or changed; of others none."""
+    if not datasets.is_own(dataset):
+        return []
+    found = (Path(config["data_dir"]) / dataset).rglob("*")
+    return sorted(str(path) for path in found if path.is_file() and not path.name.startswith("."))
+
+
+def run_from(home: str, config: dict) -> None:
+    """Every step is `python -m …` of this repository (or a method's own folder) with the Python that runs Snakemake."""
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    outside = [str(Path(method["folder"]).parent) for method in config["methods"].values()]
+    paths = [home, *(path for path in outside if path != str(Path(home) / "methods")), os.environ.get("PYTHONPATH")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))
+
+
+@functools.cache
+def has_gpu() -> bool:
+    """Whether jobs would find a GPU, asked once and without importing torch, as this runs at every start of Snakemake."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not shutil.which("nvidia-smi"):
+        return False
+    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode == 0
+
+
+def cores(workflow, part: str) -> int:
+    """One core for a job; all of them for a timing, so that nothing runs beside it (it uses one)."""
+    if part != "timing":
+        return 1
+    try:
+        return workflow.cores
+    except WorkflowError:  # commands that take no --cores, such as --report
+        return 1

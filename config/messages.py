@@ -1,0 +1,43 @@
+"""What a run says at its start and at its end, and the configuration as its report shows it."""
+
+import sys
+from pathlib import Path
+
+import yaml
+
+from config.environment import has_gpu, why_absent
+
+
+def shown_config(config: dict) -> str:
+    """The complete configuration as YAML, without what differs between machines."""
+    methods = {name: {k: m[k] for k in ("train", "restore") if m[k]} for name, m in config["methods"].items()}
+    for name, method in config["methods"].items():
+        if (kind := Path(method["folder"]).name) != name:  # a variant
+            methods[name] = {"like": kind, "title": method["title"]} | methods[name]
+    shown = {"datasets": config["datasets"] | config["absent"]}
+    shown |= {key: config[key] for key in ("methods", "reference", "seeds", "measurement_seed")} | {"methods": methods}
+    shown |= {} if config["protocol"] == "sound" else {"protocol": config["protocol"]}
+    return yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=120)
+
+
+def report_page(config: dict) -> Path:
+    return (Path(config["results"]) / "report" / "index.html").resolve()
+
+
+def print_start(config: dict) -> None:
+    """What is about to be made and what is left out, and how to watch it."""
+    gpu = "a GPU" if has_gpu() else "the CPU, one core for each job"
+    for dataset in config["absent"]:
+        print(f"{dataset} is left out: {why_absent(config, dataset)}", file=sys.stderr)
+    print(f"The report will be {report_page(config)}", file=sys.stderr)
+    print(f"Learned methods run on {gpu}; to watch: tail -f {config['results']}/logs/*/train/*", file=sys.stderr)
+
+
+def print_outcome(config: dict) -> None:
+    """The headline numbers and where the report lies, at the end of a run."""
+    if (page := report_page(config)).exists():
+        for dataset in config["datasets"]:
+            print(f"\n{(page.parent / dataset / 'summary.txt').read_text()}", file=sys.stderr)
+        for dataset in config["absent"]:
+            print(f"\n{dataset} is left out: {why_absent(config, dataset)}", file=sys.stderr)
+        print(f"The report: {page}\n", file=sys.stderr)

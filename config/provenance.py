@@ -1,0 +1,120 @@
+"""Which code a step runs, as a digest that is a parameter of its rule: an edit re-runs what it must, and nothing else.
+
+Snakemake notices a changed command or parameter, but not an edit of the Python that a command runs. The digest for
+`python -m MODULE` covers the files of this repository that MODULE imports and that these import in turn, read from their `import`
+statements without running them. What is imported by a name that is made at run time (the file of a data set or of a forward
+model) and what is read but not imported (captions) is named beside MODULE.
+"""
+
+import ast
+import contextlib
+import functools
+import hashlib
+from pathlib import Path
+
+HOME = Path(__file__).parent.parent
+DIGITS = 12
+PROGRAMS = ("train.py", "restore.py")  # of a method
+NOT_CODE = ("method.yaml", "README.md")  # options reach a program as flags, and no title changes a result
+
+
+@functools.cache
+def code_of(*parts: str, home: Path = HOME) -> str:
+    """The digest of modules (`metrics.score`), with all that they import, and of files or folders (`reports/captions`)."""
+    modules = [part for part in parts if "/" not in part]
+    paths = [home / part for part in parts if "/" in part]
+    if absent := [path for path in (*paths, *map(functools.partial(file_of, home), modules)) if not path.exists()]:
+        raise FileNotFoundError(f"{absent[0]}: a rule names this as code, and there is no such file")
+    return digest(imported(modules, {"": home}) | contents(paths, {"": home}))
+
+
+def file_of(home: Path, module: str) -> Path:
+    return home.joinpath(*module.split(".")).with_suffix(".py")
+
+
+@functools.cache
+def code_of_method(folder: str, program: str, *parts: str, home: Path = HOME) -> str:
+    """The digest of a method's program, train or restore: of the method's whole folder, and of all that the program imports.
+
+    Of the folder method.yaml and the other program do not count, so that an edit of restore.py does not train again.
+    """
+    own = Path(folder)
+    inside = own.parent == home / "methods"
+    package = f"methods.{own.name}" if inside else own.name
+    places = {"": home} if inside else {"": home, own.name: own.parent}
+    found = imported([f"{package}.{program}", *parts], places)
+    left_out = {own / name for name in (*PROGRAMS, *NOT_CODE)} - set(found.values())
+    found |= {label: path for label, path in contents([own], places).items() if path not in left_out}
+    python = [".".join(Path(label).with_suffix("").parts) for label in found if label.endswith(".py")]
+    return digest(found | imported(python, places))
+
+
+def digest(files: dict[str, Path]) -> str:
+    """Of the files' names from the repository on, and of their contents."""
+    listed = sorted((label, hash_of(path)) for label, path in files.items())
+    return hashlib.sha256(repr(listed).encode()).hexdigest()[:DIGITS]
+
+
+def contents(paths: list[Path], places: dict[str, Path]) -> dict[str, Path]:
+    """Files, and those in folders, by their names from their place on. What Python or the system leave beside them is no code."""
+    files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*"))) if file.is_file()]
+    named = {}
+    for file in files:
+        place = next((p for p in reversed(places.values()) if file.is_relative_to(p)), file.parent)
+        label = file.relative_to(place)
+        if not any(part.startswith((".", "__pycache__")) for part in label.parts):
+            named[label.as_posix()] = file
+    return named
+
+
+def imported(modules: list[str], places: dict[str, Path]) -> dict[str, Path]:
+    """The files of modules and of all that these import, by their names; `places`: where a package lies, "" for all others."""
+    found: dict[str, Path] = {}
+    ahead = list(modules)
+    while ahead:
+        parts = ahead.pop().split(".")
+        place = places.get(parts[0], places[""])
+        for length in range(1, len(parts) + 1):  # a package's __init__.py runs before what is in it
+            stem = place.joinpath(*parts[:length])
+            for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
+                label = path.relative_to(place).as_posix()
+                if label not in found and path.is_file():
+                    found[label] = path
+                    ahead += imports_of(path, tuple(path.relative_to(place).with_suffix("").parts[:-1]))
+    return found
+
+
+@functools.cache
+def imports_of(path: Path, package: tuple[str, ...]) -> list[str]:
+    """Every module that a file's `import` statements may mean; none of a file that is not Python, which its job will say."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except SyntaxError:
+        return []
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = [*package[: len(package) - node.level + 1]] if node.level else []
+            base = ".".join([*base, *filter(None, [node.module])])
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]  # `from package import module`
+    return names
+
+
+@functools.cache
+def hash_of(path: Path) -> str:
+    """Of a file's bytes; of Python, of what it does: comments, docstrings and layout do not count."""
+    data = path.read_bytes()
+    if path.suffix == ".py":
+        with contextlib.suppress(SyntaxError):  # its job will say
+            data = ast.dump(without_docstrings(ast.parse(data))).encode()
+    return hashlib.sha256(data).hexdigest()
+
+
+def without_docstrings(tree: ast.Module) -> ast.Module:
+    """The same program; a docstring that a program shows as its --help is one too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
+            node.body = node.body[1:] or [ast.Pass()]
+    return tree

@@ -1,0 +1,116 @@
+"""Which runs a configuration asks for: every method on every forward model that it applies to, once for each seed."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from snakemake.exceptions import WorkflowError
+
+import datasets
+from config.schema import forward_model
+from config.sees import sees
+
+TRAITS = {  # of a forward model (measurements/forward.py), as the reason for an absent run names them
+    "mask": "values that are missing",
+    "noise": "noise",
+    "mixing": "values that mix those of several pixels",
+}
+
+
+class Run(NamedTuple):
+    """A method on a forward model; the seed is "" for a method that runs once."""
+
+    measurement: str
+    method: str
+    seed: str
+
+
+class Runs:
+    """Every run that a configuration asks for, the files of these runs, and why others are absent."""
+
+    def __init__(self, workflow, config: dict):
+        """Raises WorkflowError where a method names what it may not see, or a forward model is left without any method."""
+        self.results, self.first_seed = config["results"], str(config["seeds"][0])
+        self.measurements, self.methods = config["datasets"], config["methods"]
+        self.sees = sees(workflow, config)
+        self.of: dict[str, list[Run]] = {}
+        self.reasons: dict[str, dict[str, dict[str, str]]] = {}  # data set -> forward model -> method that is absent -> why
+        self.with_posterior: set[tuple[str, Run]] = set()
+        samplers = {name for name in self.methods if workflow.is_rule(f"{name}_sample")}
+        for dataset, measurements in self.measurements.items():
+            self.of[dataset], self.reasons[dataset] = [], {}
+            for measurement, options in measurements.items():
+                traits = forward_model(measurement, options).traits()
+                reasons = {name: self.why_not(dataset, measurement, name, traits) for name in self.methods}
+                self.reasons[dataset][measurement] = {name: reason for name, reason in reasons.items() if reason}
+                if all(reasons.values()):
+                    raise WorkflowError(f"datasets.{dataset}.{measurement}: no method applies; {next(iter(reasons.values()))}")
+                for name, method in self.methods.items():
+                    if reasons[name]:
+                        continue
+                    runs = [Run(measurement, name, seed) for seed in (map(str, config["seeds"]) if method["seeded"] else [""])]
+                    self.of[dataset] += runs
+                    if name in samplers and not mismatch(method["posterior"], traits):
+                        self.with_posterior |= {(dataset, run) for run in runs}
+
+    def why_not(self, dataset: str, measurement: str, name: str, traits: dict[str, bool]) -> str:
+        """Why a method is not run on a forward model, in a sentence; "" where it is."""
+        title = self.methods[name]["title"]
+        if dataset == datasets.PICTURES and self.sees[name]["clean"] == "train":
+            return f"{title} learns from clean images, and there are none."
+        trait = mismatch(self.methods[name]["applies"], traits)
+        if not trait:
+            return ""
+        if traits[trait]:
+            return f"{title} is not made for {TRAITS.get(trait, trait)}, which {measurement} has."
+        return f"{title} needs {TRAITS.get(trait, trait)}, which {measurement} does not have."
+
+    def path(self, stop: str, dataset: str, run: Run, file: str) -> str:
+        """Where a run's file lies at one stop: restored, scores or models."""
+        return "/".join(filter(None, [self.results, stop, dataset, *run, file]))
+
+    def measured(self, wildcards) -> list[str]:
+        """Input function: the measured test split of every forward model of the data set."""
+        folder = f"{self.results}/measured/{wildcards.dataset}"
+        return [f"{folder}/{measurement}/test.y.npy" for measurement in self.measurements[wildcards.dataset]]
+
+    def measured_pairs(self, wildcards) -> str:
+        """Param function: the same files as measurement=path."""
+        paths = zip(self.measurements[wildcards.dataset], self.measured(wildcards), strict=True)
+        return " ".join(f"{measurement}={path}" for measurement, path in paths)
+
+    def learned(self, dataset: str, run: Run) -> bool:
+        return self.methods[run.method]["learned"]
+
+    def timed(self, dataset: str, run: Run) -> bool:
+        """One run of each method, that of the first seed: time does not depend on it."""
+        return run.seed in ("", self.first_seed)
+
+    def pictured(self, dataset: str, run: Run) -> bool:
+        """One restoration of each method for the figure; what is as measured stands there anyway."""
+        return run.method != "as_measured" and self.timed(dataset, run)
+
+    def sampled(self, dataset: str, run: Run) -> bool:
+        """One run of each method that has a posterior."""
+        return (dataset, run) in self.with_posterior and self.timed(dataset, run)
+
+    def sampled_and_pictured(self, dataset: str, run: Run) -> bool:
+        return self.sampled(dataset, run) and self.pictured(dataset, run)
+
+    def chosen(self, dataset: str, keep: Callable[[str, Run], bool] | None) -> list[Run]:
+        return [run for run in self.of[dataset] if keep is None or keep(dataset, run)]
+
+    def files(self, stop: str, file: str, keep: Callable[[str, Run], bool] | None = None) -> Callable:
+        """Input function: that file of every run of the data set, or of those that `keep` holds for."""
+        return lambda wildcards: [self.path(stop, wildcards.dataset, run, file) for run in self.chosen(wildcards.dataset, keep)]
+
+    def pairs(self, stop: str, file: str, keep: Callable[[str, Run], bool] | None, name: str) -> Callable:
+        """Param function: the same files as name=path, the name formatted from the data set and the run."""
+        return lambda wildcards: " ".join(
+            f"{name.format(dataset=wildcards.dataset, **run._asdict())}={self.path(stop, wildcards.dataset, run, file)}"
+            for run in self.chosen(wildcards.dataset, keep)
+        )
+
+
+def mismatch(asked: dict[str, bool], traits: dict[str, bool]) -> str:
+    """The first trait that is not as asked; "" where all are."""
+    return next((trait for trait, wanted in asked.items() if traits[trait] != wanted), "")
