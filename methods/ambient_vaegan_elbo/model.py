@@ -33,7 +33,7 @@ from training.optimizers import adam, rise_and_fall, update
 
 
 class EvidenceBound(Learner):
-    """A VAE with the original's networks that maximises the evidence lower bound of measurements; with an adversary, a VAE-GAN."""
+    """A VAE with the original's networks that maximises the evidence lower bound; with an adversary, a VAE-GAN."""
 
     def __init__(
         self,
