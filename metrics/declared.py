@@ -32,6 +32,7 @@ class Metric(NamedTuple):
     shown: str = ""  # "headline": first in the main table and in the terminal; "main"; "details"; "posterior"; "": in the .csv alone
     note: str = ""  # what stands under the main table where it is scored; may hold {ceiling}, the mean of the clean test images
     absent: str = ""  # what stands there where it is not scored at all
+    mosaic_alone: bool = False  # only with the protocol's switch `mosaic`
 
 
 class Program(NamedTuple):

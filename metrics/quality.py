@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 
+import protocols
 import store
 from measurements import masks
 from metrics import scores as scores_file
@@ -95,13 +96,14 @@ METRICS = {
         "SSIM, range 2",
         "",
         "higher",
-        "Structural similarity with the data range that the original left to a guess.",
+        "Structural similarity with the data range that the original left to a guess, 2, of grey images in [0, 1] and of colour "
+        "images in [-1, 1].",
         ssim_range_2,
         3,
         "main",
+        mosaic_alone=True,
     ),
 }
-OF_THE_MOSAIC_ALONE = {"ssim_range_2"}
 
 
 def mosaic(images: np.ndarray) -> np.ndarray:
@@ -125,11 +127,11 @@ def scores(
     import pandas as pd  # slow to import, as above
 
     metrics, seen = METRICS, (masks.seen(theta, y.shape[1:]) for theta in told)
-    if protocol == "paper":
+    if "mosaic" in protocols.parse(protocol):
         seen = masks.seen(told[: MOSAIC_SIDE**2], y[: MOSAIC_SIDE**2].shape)
         clean, estimates, y, seen = map(mosaic, (clean, estimates, y, seen))
     else:
-        metrics = {name: metric for name, metric in METRICS.items() if name not in OF_THE_MOSAIC_ALONE}
+        metrics = {name: metric for name, metric in METRICS.items() if not metric.mosaic_alone}
     rows = []
     for x, estimate, measured, mask in zip(clean, estimates, y, seen, strict=True):
         images = x / 255.0, estimate.astype(np.float64), measured.astype(np.float64)
