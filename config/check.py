@@ -10,6 +10,7 @@ import yaml
 
 import datasets
 from methods.contract import about
+from metrics import declared
 
 HERE = Path(__file__).parent
 METHODS = HERE.parent / "methods"
@@ -48,6 +49,9 @@ def check(config: dict) -> dict:
     if config["reference"] not in (None, *config["methods"]):
         named = config["reference"]
         raise ConfigError(f"reference: {named} is not among methods{suggest(named, list(config['methods']))}")
+    weighted = [name for name, program in declared.programs().items() if "weights" in program.needs]
+    if strange := next((name for name in config["metric_weights"] if name not in weighted), None):
+        raise ConfigError(f"metric_weights.{strange}: no metric of that name needs weights{suggest(strange, weighted)}")
     return config
 
 

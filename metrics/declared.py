@@ -13,9 +13,11 @@ Which runs it applies to follows from what it needs: one that needs `labels` is 
 
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
+
+import protocols
 
 FOLDER = Path(__file__).parent
 IDENTITY = ["dataset", "measurement", "method", "seed", "protocol"]  # of a run, the first columns of every scores file
@@ -41,6 +43,11 @@ class Program(NamedTuple):
     needs: tuple[str, ...]
     mosaic: bool
 
+
+    def applies(self, weights: Collection[str], protocol: str) -> bool:
+        """Whether it is run at all: not where it lacks `weights`, nor on single images where a mosaic is scored in their place."""
+        scored = self.mosaic or self.of_samples or "mosaic" not in protocols.parse(protocol)
+        return scored and ("weights" not in self.needs or self.name in weights)
 
     @property
     def of_samples(self) -> bool:

@@ -13,11 +13,10 @@ FILES_OF_METRICS = {
     "labels": "<results>/clean/{dataset}/test.labels.npy",  # of data sets with classes
     "classifier": "<results>/models/{dataset}/classifier.pt",  # likewise
 }
-METRICS_TO_RUN = {  # without those whose weights the configuration does not name, and under the mosaic those that cannot score it
+METRICS_TO_RUN = {
     name: program
     for name, program in declared.programs().items()
-    if ("weights" not in program.needs or name in config["metric_weights"])
-    and (config["protocol"] == "sound" or program.mosaic or program.of_samples)
+    if program.applies(config["metric_weights"], config["protocol"])
 }
 
 

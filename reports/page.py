@@ -1,8 +1,8 @@
 """Tables and figures → one page, index.html, that holds everything it shows and needs no network.
 
 Each data set is given as name=DIR, the folder into which `reports.table` wrote its tables and the figure programs
-restorations.* and mse_time.*; the page links to the files in it. Of those named after --posterior it shows posterior.* too. Of a
-data set that could not be had the page says why.
+restorations.* and mse_time.*; the page links to the files in it. Of those named after --posterior it shows posterior.* too. For a
+data set whose files were not available the page states why.
 """
 
 import argparse
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
         type=Path,
         default=[],
         metavar="JSON",
-        help="of each data set not to be had, what datasets.obtain wrote",
+        help="what datasets.obtain wrote of each data set that was not available",
     )
     add("--config", type=Path, required=True, metavar="YAML", help="the configuration of the run, shown as it is")
     add("--commit", default="unknown", help="the version of the code, as `git describe` says it")

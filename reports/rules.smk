@@ -3,7 +3,8 @@ import json
 from datasets import PICTURES, SHAPES
 
 TABLES = [f"{name}.csv" for name in ("table", "differences", "methods", "training")]
-TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")] + ["summary.txt"]
+TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")]
+TABLES += ["notes.json", "summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
 PLOTS = [f"{name}{end}" for name in ("restorations", "mse_time") for end in FIGURE]
 RUNS = Runs(workflow, config)
@@ -19,12 +20,19 @@ UNCERTAIN = Uncertain(config, checkpoints)  # data sets that the page says are m
 
 rule table:
     input:
-        scores=RUNS.files("scores", "test.csv"),
+        scores=lambda wildcards: [
+            path
+            for name, program in METRICS_TO_RUN.items()
+            if not program.of_samples and ("labels" not in program.needs or wildcards.dataset in CLASSES)
+            for path in RUNS.files("scores", f"{name}.csv")(wildcards)
+        ],
         timing=RUNS.files("scores", "timing.csv", RUNS.timed),
         models=RUNS.files("models", "train.json", RUNS.learned),
-        classified=lambda wildcards: (
-            f"{config['results']}/scores/{wildcards.dataset}/digits.csv" if wildcards.dataset in CLASSES else []
-        ),
+        ceilings=lambda wildcards: [
+            f"{config['results']}/scores/{wildcards.dataset}/{name}.csv"
+            for name, program in METRICS_TO_RUN.items()
+            if workflow.is_rule(f"ceiling_{name}") and ("labels" not in program.needs or wildcards.dataset in CLASSES)
+        ],
     output:
         expand("<results>/report/{{dataset}}/{file}", file=TABLES),
     log:
@@ -39,13 +47,12 @@ rule table:
         titles=TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
-        classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
         reference=f"--reference {config['reference']}" if config["reference"] else "",
         folder=subpath(output[0], parent=True),
-        version=3,
+        version=4,
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
-        "--models {params.models} {params.classified} --sees {params.sees:q} --titles {params.titles:q} --order {params.order:q} "
+        "--models {params.models} --ceilings {input.ceilings} --sees {params.sees:q} --titles {params.titles:q} --order {params.order:q} "
         "--measurements {params.measurements:q} {params.reference} --output {params.folder} > {log} 2>&1"
 
 
@@ -122,7 +129,12 @@ rule mse_time:
 
 rule posterior:
     input:
-        scores=RUNS.files("scores", "posterior.csv", RUNS.sampled),
+        scores=lambda wildcards: [
+            path
+            for name, program in METRICS_TO_RUN.items()
+            if program.of_samples
+            for path in RUNS.files("scores", f"{name}.csv", RUNS.sampled)(wildcards)
+        ],
         samples=RUNS.files("restored", "posterior.npy", lambda run: RUNS.sampled(run) and RUNS.pictured(run)),
         methods="<results>/report/{dataset}/methods.csv",
         clean="<results>/clean/{dataset}/test.npy",
