@@ -102,9 +102,9 @@ def load_json(path: Path) -> dict:
         sys.exit(f"{path}: not valid JSON ({error}); delete it and run again")
 
 
-def describe(y: Path) -> dict:
-    """The facts that travel with a file of measurements: data set, split, forward model, seed, digest."""
-    return load_json(y.with_name(y.name.removesuffix(".y.npy") + ".json"))
+def describe(measured: Path) -> dict:
+    """The facts that travel with SPLIT.y.npy, SPLIT.side_info.npy: data set, split, forward model, seed, digest."""
+    return load_json(measured.with_name(measured.name.split(".")[0] + ".json"))
 
 
 def digest(value) -> str:

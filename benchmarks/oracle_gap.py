@@ -24,13 +24,13 @@ from torch import Generator, Tensor
 
 import store
 from benchmarks.restoration import learner_of
-from measurements.families import from_facts
+from measurements.forward import from_facts
 from measurements.measure import measure
 from methods import contract, device, training
 from methods.batches import as_float, as_told, on_device
 from methods.learner import Batch, Learner
 from methods.watching import Watch, estimated
-from metrics.metrics import PSNR_CEILING
+from metrics.quality import PSNR_CEILING
 
 TAU, HIDDEN = 0.5, 0.1
 BATCH = 500  # images restored at a time

@@ -20,7 +20,7 @@ import torch
 import methods
 import store
 from benchmarks.side_by_side import Bench, parser
-from measurements.families import from_facts
+from measurements.forward import from_facts
 from methods import contract
 from methods.contract import Measured
 from methods.learner import Learner

@@ -17,7 +17,8 @@ from scipy.ndimage import gaussian_filter
 from torch import Generator
 
 import store
-from measurements.families import DropIndependent, from_facts
+from measurements.drop_independent import DropIndependent
+from measurements.forward import from_facts
 from measurements.measure import measure
 from methods import contract, device, networks
 from methods.contract import Measured

@@ -16,6 +16,8 @@ from snakemake.exceptions import WorkflowError
 import datasets
 import store
 from config import check
+from measurements import forward
+from methods.contract import about
 
 # What every training gets besides its own inputs under `protocol: paper`: clean images, to measure anew at every step and to
 # select the weights by.
@@ -140,6 +142,7 @@ class Runs:
                 for measurement in measurements
                 for method in config["methods"]
                 for seed in ["", *map(str, config["seeds"])]
+                if applies(config["methods"][method], measurement)
                 if dataset != datasets.PICTURES or self.sees[method]["clean"] != "train"  # there are no clean ones
             ]
             self.of[dataset] = [
@@ -194,6 +197,12 @@ class Runs:
         )
 
 
+def applies(method: dict, measurement: str) -> bool:
+    """Whether a forward model has the traits that a method asks for in its method.yaml."""
+    traits = forward.find(check.family_of(measurement)).traits()
+    return about(Path(method["folder"])).get("applies", {}).items() <= traits.items()
+
+
 def makes(workflow, rule: str, path: str) -> bool:
     """Whether there is such a rule and it makes that file."""
     return workflow.is_rule(rule) and workflow.get_rule(rule).is_producer(path)
@@ -205,7 +214,7 @@ def sees(workflow, config: dict) -> dict[str, dict]:
     facts = {}
     for name in config["methods"]:
         inputs = [each for step in ("train", "restore", "sample") for each in rules.get(f"{name}_{step}", [])]
-        theta = [split for split in ("train", "test") if any(path.endswith(f"/{split}.theta.npy") for _, path in inputs)]
+        theta = [split for split in ("train", "test") if any(path.endswith(f"/{split}.side_info.npy") for _, path in inputs)]
         clean = {key for key, path in inputs if "/clean/" in path}
         facts[name] = {
             "clean": "train" if clean - PAPER.keys() else "measured afresh" if clean else "no",

@@ -17,9 +17,9 @@ import numpy as np
 
 import store
 from datasets.folder import ENDINGS, opened, pictures
-from measurements import masks, tiles
-from measurements.families import Dropping
+from measurements import tiles
 from measurements.measure import add_families, measurement_of
+from measurements.side_info import to_disk
 
 
 def read(folder: Path, name: str, dropping: bool) -> tuple[np.ndarray, np.ndarray | None]:
@@ -51,12 +51,12 @@ def read(folder: Path, name: str, dropping: bool) -> tuple[np.ndarray, np.ndarra
 
 
 def measured(values: np.ndarray, seen: np.ndarray | None, measurement) -> tuple[np.ndarray, np.ndarray]:
-    """y float16 [n, 64, 64, C] and θ, as its file holds it, of the n tiles of a picture."""
+    """y float16 [n, 64, 64, C] and the side information, as its file holds it, of the n tiles of a picture."""
     y = tiles.cut(values) / np.float32(255)
     if seen is None:
         return y.astype(np.float16), np.full((len(y), 1, 1, 1), measurement.sigma, np.float32)
     cut = tiles.cut(seen)
-    return np.where(cut, y, np.float32(measurement.fill)).astype(np.float16), masks.pack(cut)
+    return np.where(cut, y, np.float32(measurement.fill)).astype(np.float16), to_disk(cut)
 
 
 def noise(values: np.ndarray) -> float:
@@ -76,7 +76,7 @@ def survey(folder: Path, measurement) -> tuple[list[dict], str]:
     names = pictures(folder, "*")
     if not names:
         sys.exit(f"{folder}: no picture there ({', '.join(sorted(ENDINGS))}); put your corrupted pictures there")
-    found, degrees, dropping = [], [], isinstance(measurement, Dropping)
+    found, degrees, dropping = [], [], measurement.has_mask
     for name in names:
         values, seen = read(folder, name, dropping)
         height, width, channels = values.shape
@@ -99,8 +99,8 @@ def main() -> None:
     for sub in add_families(parser):
         sub.add_argument("--pictures", type=Path, required=True, help="the folder of corrupted pictures")
     args = parser.parse_args()
-    measurement, facts = measurement_of(parser, args)
-    dropping = isinstance(measurement, Dropping)
+    measurement, facts = measurement_of(args)
+    dropping = measurement.has_mask
 
     with store.clear_errors():
         found, says = survey(args.pictures, measurement)
@@ -108,7 +108,7 @@ def main() -> None:
         like_y, like_theta = measured(*read(args.pictures, found[0]["name"], dropping), measurement)
         with (
             store.writing_array(args.output / "test.y.npy", count, like_y) as all_y,
-            store.writing_array(args.output / "test.theta.npy", count, like_theta) as all_theta,
+            store.writing_array(args.output / "test.side_info.npy", count, like_theta) as all_theta,
         ):
             for number, each in enumerate(found, start=1):  # a picture at a time is in memory
                 y, theta = measured(*read(args.pictures, each["name"], dropping), measurement)
@@ -116,7 +116,7 @@ def main() -> None:
                 all_theta.append(theta)
                 print(f"read {number}/{len(found)} pictures", flush=True)
         facts |= {"protocol": "sound", "images": count, "digest": all_y.digest, "pictures": found, "says": says}
-        for part in ("y.npy", "theta.npy"):  # what is learnt from is what is restored
+        for part in ("y.npy", "side_info.npy"):  # what is learnt from is what is restored
             with store.replacing(args.output / f"train.{part}") as partial:
                 shutil.copyfile(args.output / f"test.{part}", partial)
         for split in ("train", "test"):

@@ -6,7 +6,8 @@ rule measure:
         "<results>/clean/{dataset}/{split}.npy",
     output:
         y="<measured>/{split}.y.npy",
-        theta="<measured>/{split}.theta.npy",
+        side_info="<measured>/{split}.side_info.npy",
+        shown="<measured>/{split}.shown.npy",
         facts="<measured>/{split}.json",
     log:
         "<logs>/measure/{dataset}.{measurement}.{split}.log",
@@ -16,7 +17,7 @@ rule measure:
         family=lambda wildcards: measurement_flags(config, wildcards.dataset, wildcards.measurement),
         folder=subpath(output.y, parent=True),
         seed=config["measurement_seed"],
-        version=2,
+        version=3,
     shell:
         "python -m measurements.measure {params.family} --clean {input} --dataset {wildcards.dataset} "
         "--measurement {wildcards.measurement} --split {wildcards.split} --seed {params.seed} --output {params.folder} "
@@ -27,8 +28,8 @@ rule given:  # pictures that were corrupted elsewhere
     input:
         lambda wildcards: own_files(config, wildcards.dataset),
     output:  # spelt out: a rule does not constrain wildcards that <measured> brings
-        multiext("<results>/measured/{dataset}/{measurement}/train", ".y.npy", ".theta.npy", ".json"),
-        multiext("<results>/measured/{dataset}/{measurement}/test", ".y.npy", ".theta.npy", ".json"),
+        multiext("<results>/measured/{dataset}/{measurement}/train", ".y.npy", ".side_info.npy", ".json"),
+        multiext("<results>/measured/{dataset}/{measurement}/test", ".y.npy", ".side_info.npy", ".json"),
     log:
         "<logs>/measure/{dataset}.{measurement}.log",
     wildcard_constraints:
@@ -40,7 +41,7 @@ rule given:  # pictures that were corrupted elsewhere
     params:
         family=lambda wildcards: measurement_flags(config, wildcards.dataset, wildcards.measurement),
         folder=subpath(output[0], parent=True),
-        version=1,
+        version=2,
     shell:
         "python -m measurements.given {params.family} --pictures {resources.data_dir:q}/{wildcards.dataset} "
         "--dataset {wildcards.dataset} --measurement {wildcards.measurement} --output {params.folder} > {log} 2>&1"

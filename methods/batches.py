@@ -8,10 +8,10 @@ import torch
 from torch import Generator, Tensor
 
 import store
-from measurements import masks
+from measurements.side_info import channels
 from methods.learner import Batch
 
-Measure = Callable[[Tensor, Generator], Batch]  # clean images -> "y" (and "theta")
+Measure = Callable[[Tensor, Generator], Batch]  # clean images -> "y" (and "side_info")
 
 
 def on_device(files: dict[str, Path | None], where: torch.device) -> Batch:
@@ -36,14 +36,14 @@ def as_float(values: Tensor) -> Tensor:
 
 
 def as_told(theta: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """θ of a batch as a learner is told it, from θ as its file holds it (measurements/masks.py), for images of `shape` (H, W, C).
+    """θ of a batch as a learner is told it, from its file (measurements/side_info.py), for images of `shape` (H, W, C).
 
     A mask bool [B, H, W, c] from its bits uint8 [B, bytes], on their device; a noise level as it is.
     """
     if theta.dtype != torch.uint8:
         return theta
     height, width, _ = shape
-    c = masks.channels(theta.shape[1], shape)
+    c = channels(theta.shape[1], shape)
     places = torch.arange(7, -1, -1, dtype=torch.uint8, device=theta.device)
     bits = ((theta[:, :, None] >> places) & 1).flatten(1)[:, : height * width * c]
     return bits.bool().unflatten(1, (height, width, c))
@@ -53,8 +53,8 @@ def draw_batch(data: Batch, size: int, generator: Generator, measure: Measure | 
     """Images drawn with replacement; with `measure`, what it makes of the clean images data["fresh"] in place of these."""
     chosen = torch.randint(len(next(iter(data.values()))), (size,), generator=generator, device=generator.device)
     batch = {name: values[chosen.to(values.device)].to(chosen.device) for name, values in data.items()}
-    if "theta" in batch:
-        batch["theta"] = as_told(batch["theta"], batch["y"].shape[1:])
+    if "side_info" in batch:
+        batch["side_info"] = as_told(batch["side_info"], batch["y"].shape[1:])
     batch = {name: as_float(values) for name, values in batch.items()}
     return batch if measure is None else measure(batch.pop("fresh"), generator) | batch
 
@@ -62,5 +62,5 @@ def draw_batch(data: Batch, size: int, generator: Generator, measure: Measure | 
 def measure_afresh(measurement, told: bool, x: Tensor, generator: Generator) -> Batch:
     """The paper's protocol: y with a new θ for each image x, and what a method is told of θ if it is to be told."""
     theta = measurement.draw(len(x), tuple(x.shape[1:]), generator)
-    y = {"y": measurement.apply(x, theta)}
-    return y | {"theta": measurement.told(theta)} if told else y
+    y = {"y": measurement.forward(x, theta)}
+    return y | {"side_info": measurement.side_info(theta)} if told else y

@@ -7,11 +7,10 @@
 #     use rule restore from bench with:
 #         input:
 #             y="<measured>/test.y.npy",
-#             theta="<measured>/test.theta.npy",  # only if it uses the θ of each image
-#         wildcard_constraints:
-#             measurement="drop_.*",  # only if it does not apply to every forward model
+#             side_info="<measured>/test.side_info.npy",  # only if it uses the side information of each image
 #
-# A named input becomes a flag of the command. With `config: {**config, "seeded": True}` the method runs once for each seed;
+# A method that does not apply to every forward model says in its method.yaml which traits it needs, as in
+# `applies: {mask: true}`. A named input becomes a flag of the command. With `config: {**config, "seeded": True}` the method runs once for each seed;
 # `train` makes <model>/model.pt for each seed. A method whose restore.py has `sample` uses the rule `sample` like `restore`.
 # What `protocol: paper` hands to every training (README, Protocols) is one more line of a `train` rule; it is empty otherwise:
 #

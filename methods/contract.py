@@ -35,7 +35,9 @@ import numpy as np
 import yaml
 
 import store
-from measurements import masks
+from measurements.forward import ForwardModel, from_facts
+from measurements.side_info import from_disk
+from options import add_options, parser_of
 
 TIMING_BATCH = 64  # images, as in the paper's Figure 5
 CHUNK = (
@@ -44,7 +46,6 @@ CHUNK = (
 GPU_CHUNK = 16 * CHUNK  # … and on a GPU
 PAPER_CHUNK = 64  # images; the paper's batches, as its estimates depend on them
 SAMPLES, SAMPLED = 32, 256  # posterior samples, and of how many images
-TYPES = {"integer": int, "number": float, "string": str}
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,24 @@ class Measured:
     """Measurements as a method sees them."""
 
     y: np.ndarray  # float32 [N, H, W, C]; noise may leave [0, 1]
-    family: dict  # the forward model: {"family": "drop_patch", "options": {"size": 14, "fill": 0.0}}
-    told: np.ndarray | None = None  # θ of each image as its file holds it (measurements/masks.py), where the rule names it
+    forward: ForwardModel  # how y came about (measurements/forward.py)
+    side_info: np.ndarray | None = None  # as its file holds it (measurements/side_info.py), where the rule names it
     protocol: str = "sound"  # or "paper": how the original would have it (README, Protocols)
 
     @functools.cached_property
-    def mask(self) -> np.ndarray:
-        """Which values were seen: bool [N, H, W, C]; all of them where nothing is dropped.
+    def informs(self) -> np.ndarray:
+        """Where y says anything of x: bool [N, H, W, C]. Raises SystemExit where that takes side information without its file."""
+        return self.forward.informs(self._told(), self.y.shape)
 
-        Raises SystemExit if the method's rule does not name θ as an input.
-        """
-        if self.told is None:
-            sys.exit("this method uses the θ of each image; name `theta` among the inputs of its rule")
-        return masks.seen(self.told, self.y.shape)
+    @functools.cached_property
+    def observed(self) -> np.ndarray:
+        """Where y is a value of x: bool [N, H, W, C]. Raises SystemExit as `informs` does."""
+        return self.forward.observed(self._told(), self.y.shape)
+
+    def _told(self) -> np.ndarray | None:
+        if self.side_info is None and self.forward.has_mask:
+            sys.exit("this method uses the side information of each image; name `side_info` among the inputs of its rule")
+        return None if self.side_info is None else from_disk(self.side_info, self.y.shape)
 
     def normal(self, count: int, shape: tuple[int, ...], seed: int) -> np.ndarray:
         """Standard normal numbers for `count` samples of each image, float32 [K, N, *shape].
@@ -75,7 +81,7 @@ class Measured:
         return np.stack([source.standard_normal((count, *shape), np.float32) for source in sources], axis=1)
 
     def __getitem__(self, images: slice) -> "Measured":
-        return replace(self, y=self.y[images], told=None if self.told is None else self.told[images])
+        return replace(self, y=self.y[images], side_info=None if self.side_info is None else self.side_info[images])
 
 
 def about(folder: Path) -> dict:
@@ -91,33 +97,6 @@ def about(folder: Path) -> dict:
     return told
 
 
-def add_options(parser: argparse.ArgumentParser, schemas: dict[str, dict]) -> None:
-    """A command-line flag for each option, with its type, bounds, default and description."""
-    for name, schema in schemas.items():
-        flag = f"--{name.replace('_', '-')}"
-        if "enum" in schema:
-            kind = {"choices": schema["enum"]}
-        else:
-            kind = {"type": _bounded(name, schema), "metavar": schema["type"].upper()}
-        parser.add_argument(flag, dest=name, default=schema["default"], help=f"{schema['description']} (%(default)s)", **kind)
-
-
-def _bounded(name: str, schema: dict) -> Callable[[str], float | int | str]:
-    def parse(text: str):
-        value = TYPES[schema["type"]](text)
-        if (
-            value < schema.get("minimum", value)
-            or value > schema.get("maximum", value)
-            or ("exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"])
-        ):
-            bounds = {k: v for k, v in schema.items() if "imum" in k.lower()}
-            raise argparse.ArgumentTypeError(f"{name} is {value}; it must keep to {bounds}")
-        return value
-
-    parse.__name__ = schema["type"]
-    return parse
-
-
 def main(restore: Callable[..., Iterator], sample: Callable | None = None) -> None:
     """The command `python -m methods.<name>.restore`: restore a file of measurements, time one batch of it, or sample from it."""
     folder = Path(sys.modules["__main__"].__file__).parent
@@ -127,7 +106,7 @@ def main(restore: Callable[..., Iterator], sample: Callable | None = None) -> No
 
     parser = argparse.ArgumentParser(prog=f"python -m methods.{folder.name}.restore", description=inspect.getdoc(restore))
     parser.add_argument("--y", type=Path, required=True, help="measurements, float16 .npy of [N, H, W, C]")
-    parser.add_argument("--theta", type=Path, help="the θ of each image, .npy; only for a method whose rule names it")
+    parser.add_argument("--side-info", type=Path, help="side information of each image, .npy; only for a rule that names it")
     for name in named:
         parser.add_argument(f"--{name.replace('_', '-')}", type=Path, required=True, help="an input that the rule names")
     parser.add_argument("--output", type=Path, required=True, help="estimates, float16 .npy; the facts go to .json beside it")
@@ -136,7 +115,7 @@ def main(restore: Callable[..., Iterator], sample: Callable | None = None) -> No
     if sample:
         parser.add_argument(
             "--samples",
-            type=_bounded("samples", {"type": "integer", "minimum": 1}),
+            type=parser_of("samples", {"type": "integer", "minimum": 1}),
             nargs="?",
             const=SAMPLES,
             metavar="K",
@@ -156,10 +135,9 @@ def main(restore: Callable[..., Iterator], sample: Callable | None = None) -> No
         y = store.load_array(args.y)
         if not len(y):
             sys.exit(f"{args.y}: holds no images")
-        told = store.load_array(args.theta) if args.theta else None
-        family = {key: facts[key] for key in ("family", "options")}
+        side_info = store.load_array(args.side_info) if args.side_info else None
         protocol = facts.get("protocol", "sound")
-        measured = Measured(y, family, told, protocol)
+        measured = Measured(y, from_facts(facts), side_info, protocol)
         record = {
             "method": args.method,
             "dataset": facts["dataset"],
@@ -259,7 +237,7 @@ def timed(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
 
 
 def loaded(part: Measured) -> Measured:
-    return replace(part, y=np.asarray(part.y, np.float32), told=None if part.told is None else np.array(part.told))
+    return replace(part, y=np.asarray(part.y, np.float32), side_info=None if part.side_info is None else np.array(part.side_info))
 
 
 def checked(estimate, part: Measured, samples: int | None = None) -> np.ndarray:

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from methods import networks
 
-Batch = dict[str, Tensor]  # "y" (and "theta", "x" where the rule names them): [B, H, W, C]
+Batch = dict[str, Tensor]  # "y" (and "side_info", "x" where the rule names them): [B, H, W, C]
 
 
 class Learner(ABC):

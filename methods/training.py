@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from torch import Generator, Tensor, nn
 
 import store
-from measurements.families import from_facts
+from measurements.forward import from_facts
 from measurements.measure import measure as measure_once
 from methods import contract, device, networks
 from methods.batches import Measure, as_float, as_told, draw_batch, measure_afresh, on_device
@@ -190,7 +190,7 @@ def main(make: type[Learner]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--y", type=Path, required=True, help="measured training images, .npy")
-    parser.add_argument("--theta", type=Path, help="the θ of each training image, .npy; only where the rule names it")
+    parser.add_argument("--side-info", type=Path, help="side information of each training image, .npy; only if the rule names it")
     parser.add_argument("--clean", type=Path, help="clean training images, .npy; only for supervised controls")
     parser.add_argument("--fresh", type=Path, help="protocol paper: clean training images, measured anew at every step")
     parser.add_argument("--validation", type=Path, help="protocol paper: clean validation images, to select the weights by")
@@ -218,9 +218,9 @@ def main(make: type[Learner]) -> None:
     with store.clear_errors(), alone(checkpoint):
         where = device.take()
         measurement = from_facts(facts)
-        files = {"fresh": args.fresh} if paper else {"y": args.y, "theta": args.theta}
+        files = {"fresh": args.fresh} if paper else {"y": args.y, "side_info": args.side_info}
         data = on_device(files | {"x": args.clean}, where)
-        more = paper_protocol(measurement, facts, args.validation, bool(args.theta), where) if paper else {}
+        more = paper_protocol(measurement, facts, args.validation, bool(args.side_info), where) if paper else {}
         generator = Generator(where).manual_seed(args.seed)
         learner = make(tuple(next(iter(data.values())).shape[1:]), measurement, generator, **own)
         try:
@@ -250,7 +250,7 @@ def paper_protocol(measurement, facts: dict, validation: Path, told: bool, where
     """
     clean = store.load_array(validation)[:SELECT_IMAGES]
     y, theta = (torch.from_numpy(part).to(where) for part in measure_once(clean, measurement, facts["seed"], "validation"))
-    batch = {"y": as_float(y)} | ({"theta": as_told(theta, y.shape[1:])} if told else {})
+    batch = {"y": as_float(y)} | ({"side_info": as_told(theta, y.shape[1:])} if told else {})
     x = as_float(torch.from_numpy(np.array(clean)).to(where))
     return {"measure": functools.partial(measure_afresh, measurement, told), "watch": Selection(batch, x)}
 

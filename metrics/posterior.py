@@ -1,7 +1,7 @@
 """Scores of posterior samples: how well they spread about the truth, and how far each of them is from it.
 
-One row per image. Coverage, CRPS and spread are over the values that the measurement leaves open: the missing ones where values
-are dropped, all under noise; the other scores are over the whole image.
+One row per image. Coverage, CRPS and spread are over the values that the measurement leaves open, which are all that it does not
+show exactly; the other scores are over the whole image.
 A function of METRICS sees one image x, float64 [H, W, C] in [0, 1], its samples [K, H, W, C] and `free`, a bool mask [H, W, C]
 of the open values.
 """
@@ -12,7 +12,8 @@ from functools import partial
 import numpy as np
 
 import store
-from measurements import masks
+from measurements.forward import ForwardModel, from_facts
+from measurements.side_info import from_disk
 from metrics import quality
 from metrics import scores as scores_file
 from metrics.declared import Metric
@@ -69,7 +70,7 @@ def _metric(title: str, unit: str, better: str, says: str, of, decimals: int = 4
     return Metric(title, unit, better, says, of, decimals, "posterior")
 
 
-NEEDS = ("clean", "theta", "samples")
+NEEDS = ("clean", "side_info", "samples")
 METRICS = {
     "coverage_50": _metric(
         "coverage 50 %", "", "near 0.5", "Share of values inside the 50 % interval.", partial(coverage, level=0.5), 3
@@ -89,13 +90,13 @@ METRICS = {
 }
 
 
-def scores(clean: np.ndarray, samples: np.ndarray, told: np.ndarray):
-    """A DataFrame with a row per image: uint8 [N, H, W, C], float16 [K, N, H, W, C], θ as its file holds it (measurements/masks.py)."""
+def scores(clean: np.ndarray, samples: np.ndarray, side_info: np.ndarray, forward: ForwardModel):
+    """A DataFrame with a row per image: uint8 [N, H, W, C], float16 [K, N, H, W, C], side information as its file holds it."""
     import pandas as pd  # slow to import, as above
 
     rows = []
-    for i, (image, theta) in enumerate(zip(clean, told, strict=True)):
-        free = ~masks.seen(theta, image.shape) if masks.is_mask(theta) else np.ones(image.shape, bool)
+    for i, (image, known) in enumerate(zip(clean, side_info, strict=True)):
+        free = ~forward.observed(from_disk(known, image.shape), image.shape)
         arrays = image / 255.0, samples[:, i].astype(np.float64), free
         rows.append({name: metric.of(*arrays) for name, metric in METRICS.items()})
     return pd.DataFrame(rows).rename_axis("image").reset_index()
@@ -104,11 +105,12 @@ def scores(clean: np.ndarray, samples: np.ndarray, told: np.ndarray):
 def main(arguments: list[str] | None = None) -> None:
     args = scores_file.parser_of("posterior", __doc__, NEEDS).parse_args(arguments)
     with store.clear_errors():
-        clean, told, samples = map(store.load_array, (args.clean, args.theta, args.samples))
+        clean, side_info, samples = map(store.load_array, (args.clean, args.side_info, args.samples))
         facts = scores_file.facts_of(args.samples)
         if samples.ndim != 1 + clean.ndim or samples.shape[2:] != clean.shape[1:] or samples.shape[1] > len(clean):
             sys.exit(f"{args.samples}: holds {samples.shape}, not samples [K, N, H, W, C] of images {clean.shape}; delete it")
-        table = scores(clean[: samples.shape[1]], samples, told[: samples.shape[1]])
+        count = samples.shape[1]
+        table = scores(clean[:count], samples, side_info[:count], from_facts(store.describe(args.side_info)))
         scores_file.write(args.output, table.assign(samples=len(samples)), facts)
 
 

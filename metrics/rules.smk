@@ -7,7 +7,8 @@ from metrics import declared
 FILES_OF_METRICS = {
     "clean": "<results>/clean/{dataset}/test.npy",
     "y": "<measured>/test.y.npy",
-    "theta": "<measured>/test.theta.npy",
+    "side_info": "<measured>/test.side_info.npy",
+    "shown": "<measured>/train.shown.npy",  # how many training measurements show each value
     "estimates": "<results>/restored/{dataset}/{measurement}/{run}/test.npy",
     "samples": "<results>/restored/{dataset}/{measurement}/{run}/posterior.npy",
     "labels": "<results>/clean/{dataset}/test.labels.npy",  # of data sets with classes
@@ -49,7 +50,8 @@ rule score_timing:  # the quality of the timing batch, at each estimate in time
     input:
         clean="<results>/clean/{dataset}/test.npy",
         y="<measured>/test.y.npy",
-        theta="<measured>/test.theta.npy",
+        side_info="<measured>/test.side_info.npy",
+        shown="<measured>/train.shown.npy",
         estimates="<results>/restored/{dataset}/{measurement}/{run}/timing.npy",
     output:
         "<results>/scores/{dataset}/{measurement}/{run}/timing.csv",

@@ -10,7 +10,9 @@ from torch import Generator, nn
 
 from benchmarks import oracle_gap, restoration, roofline, side_by_side, training
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, markdown, medians
-from measurements.families import AddNoise, DropIndependent, DropPatch, Dropping
+from measurements.add_noise import AddNoise
+from measurements.drop_independent import DropIndependent
+from measurements.drop_patch import DropPatch
 from methods import contract
 from methods.ambient_vaegan.model import AmbientVAEGAN
 from methods.learner import update

@@ -8,7 +8,9 @@ import torch
 from torch import Generator, nn
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from measurements.families import AddNoise, DropIndependent, DropPatch
+from measurements.add_noise import AddNoise
+from measurements.drop_independent import DropIndependent
+from measurements.drop_patch import DropPatch
 from methods.ambient_vaegan_elbo.model import EvidenceBound, crps, kl, log_normal, log_ratio
 from methods.ambient_vaegan_skip.model import SkipVAEGAN
 from methods.networks import Gaussian

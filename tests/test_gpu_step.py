@@ -11,7 +11,9 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from measurements.families import AddNoise, DropIndependent, DropPatch
+from measurements.add_noise import AddNoise
+from measurements.drop_independent import DropIndependent
+from measurements.drop_patch import DropPatch
 from methods import batches, device, learner, networks, training
 
 MEASUREMENTS = [DropIndependent(0.5), DropIndependent(0.5, 0.5, per_channel=False), DropPatch(9), AddNoise(0.2)]

@@ -11,7 +11,9 @@ import torch.nn.functional as F
 from learners import learner_class
 from torch import Generator, nn
 
-from measurements.families import AddNoise, DropIndependent, DropPatch
+from measurements.add_noise import AddNoise
+from measurements.drop_independent import DropIndependent
+from measurements.drop_patch import DropPatch
 from methods.acsg.model import AmbientGAN
 from methods.ambient_vaegan.model import AmbientVAEGAN, L_prior, cross_entropy, nll, paper_learning_rate
 from methods.learner import rmsprop, update

@@ -18,7 +18,10 @@ from scipy import stats
 
 import store
 from measurements import masks, measure
-from measurements.families import FAMILIES, AddNoise, DropIndependent, DropPatch, from_facts
+from measurements.add_noise import AddNoise
+from measurements.drop_independent import DropIndependent
+from measurements.drop_patch import DropPatch
+from measurements.forward import from_facts
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = yaml.safe_load((ROOT / "config" / "schema.yaml").read_text())

@@ -29,7 +29,7 @@ from skimage.restoration import denoise_tv_chambolle
 import store
 from datasets import mnist5k
 from measurements import masks, measure
-from measurements.families import FAMILIES, AddNoise
+from measurements.add_noise import AddNoise
 from methods import contract
 
 ROOT = Path(contract.__file__).parent.parent

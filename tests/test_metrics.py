@@ -16,7 +16,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import store
-from measurements import masks
+from measurements.forward import from_facts
+from measurements.side_info import pack
 from metrics import declared, digit_classifier, digits, lpips, posterior, quality
 from metrics.declared import IDENTITY
 from metrics.quality import PSNR_CEILING
@@ -35,9 +36,14 @@ def rng():
     return np.random.default_rng(0)
 
 
-def metric(name, x, estimate, *, y=None, mask=None, family=PATCH) -> float:
-    mask = np.ones(x.shape, bool) if mask is None else mask
-    return quality.METRICS[name].of(x, estimate, x if y is None else y, mask, family)
+def metric(name, x, estimate, *, y=None, mask=None, family=PATCH, shown=None) -> float:
+    """One metric of one image; everything is observed and shown unless said otherwise."""
+    forward, mask = from_facts(family), np.ones(x.shape, bool) if mask is None else mask
+    s = mask[None] if forward.has_mask else np.full((1, 1, 1, 1), forward.sigma)
+    predicted = forward.predict(estimate[None], s)[0]
+    shown = np.ones(x.shape, bool) if shown is None else shown
+    measurement = quality.Measurement(x if y is None else y, mask, predicted, forward.sigma, shown)
+    return quality.METRICS[name].of(x, estimate, measurement)
 
 
 def ssim_by_formula(x: np.ndarray, estimate: np.ndarray) -> float:
@@ -159,10 +165,21 @@ def test_consistency_of_the_truth_is_about_one_under_noise(rng, sigma):
     assert metric("consistency", x, y + 2 * sigma, y=y, family=family) == pytest.approx(4)
 
 
-def test_consistency_without_any_noise_does_not_apply():
+def test_consistency_without_any_noise_is_that_of_exact_values():
     """σ = 0 is allowed by the configuration."""
-    x = np.zeros((8, 8, 1))
-    assert not np.isfinite(metric("consistency", x, x, family={"family": "add_noise", "options": {"sigma": 0.0}}))
+    x, exact = np.zeros((8, 8, 1)), {"family": "add_noise", "options": {"sigma": 0.0}}
+    assert metric("consistency", x, x, family=exact) == 0
+    assert metric("consistency", x, x + 0.1, family=exact) == pytest.approx(0.01)
+
+
+def test_values_that_no_training_measurement_shows_are_left_out():
+    x, mask, shown = np.zeros((4, 4, 1)), np.ones((4, 4, 1), bool), np.ones((4, 4, 1), bool)
+    mask[0] = False  # four values are missing
+    shown[0, :2] = False  # two of them in every training measurement
+    estimate = np.where(shown, 0.1, 0.5)
+    assert metric("mse_unobserved", x, estimate, mask=mask, shown=shown) == pytest.approx((0.01 + 0.25) / 2)
+    assert metric("mse_unobserved_shown", x, estimate, mask=mask, shown=shown) == pytest.approx(0.01)
+    assert np.isnan(metric("mse_unobserved_shown", x, estimate, mask=mask)), "which is mse_unobserved"
 
 
 # The table and the command
@@ -177,17 +194,18 @@ def made(
     told = rng.random((n, 9, 8, 1)) < 0.7 if family is PATCH else np.full((n, 1, 1, 1), 0.2, np.float32)
     y = np.where(told, clean / 255, 0) if family is PATCH else clean / 255 + 0.2 * rng.standard_normal(clean.shape)
     estimates = rng.random((steps, batch, 9, 8, 3) if steps else clean.shape)
-    arrays = {"clean": clean, "y": y.astype(np.float16), "theta": told, "estimates": estimates.astype(np.float16)}
+    arrays = {"clean": clean, "y": y.astype(np.float16), "side_info": told, "estimates": estimates.astype(np.float16)}
     for name, array in arrays.items():
-        stored = masks.pack(array) if array.dtype == bool else array
+        stored = pack(array) if array.dtype == bool else array
         np.save(tmp_path / f"{name if name in ('clean', 'estimates') else f'test.{name}'}.npy", stored)
+    np.save(tmp_path / "train.shown.npy", np.ones(clean.shape[1:], np.uint32))
     of = {"dataset": "made", "measurement": "some", "split": "test", "seed": 0, "protocol": protocol}
     store.save_json(tmp_path / "test.json", of | family)
     facts = {"method": "dice", "dataset": "made", "measurement": "some", "seed": seed, "options": {}, "threads": 2}
     facts["protocol"] = protocol
     taken = {"steps": [1, 2, 40][:steps], "seconds": [0.25, 0.5, 10.0][:steps], "runs": 5, "images": batch, "others_busy": 0.0}
     store.save_json(tmp_path / "estimates.json", facts | (taken if steps else {"seconds": 1.5}) | {"device": "a processor, old"})
-    places = {"clean": "clean", "y": "test.y", "theta": "test.theta", "estimates": "estimates"}
+    places = {"clean": "clean", "y": "test.y", "side-info": "test.side_info", "shown": "train.shown", "estimates": "estimates"}
     flags = [text for name, stem in places.items() for text in (f"--{name}", str(tmp_path / f"{stem}.npy"))]
     return [*flags, "--output", str(tmp_path / "scores.csv")], arrays
 
@@ -201,11 +219,11 @@ def run(args: list[str]) -> subprocess.CompletedProcess:
 
 
 def test_scores_of_a_set_are_those_of_its_images(rng):
-    """Whole pixels are lost here: θ of one channel speaks for all three."""
+    """Whole pixels are missing here: a mask of one channel holds for all three."""
     clean, estimates = rng.integers(0, 256, (4, 8, 8, 3), np.uint8), rng.random((4, 8, 8, 3)).astype(np.float16)
     told = rng.random((4, 8, 8, 1)) < 0.5
     y = np.where(told, clean / 255, 0).astype(np.float16)
-    table = quality.scores(clean, estimates, y, masks.pack(told), PATCH)
+    table = quality.scores(clean, estimates, y, pack(told), from_facts(PATCH))
     assert list(table) == ["image", *METRICS] and list(table["image"]) == [0, 1, 2, 3]
     for i, row in table.iterrows():
         error = (clean[i] / 255 - estimates[i].astype(float)) ** 2
@@ -232,7 +250,7 @@ def test_a_file_of_estimates_has_a_row_per_image(tmp_path, family):
     np.testing.assert_allclose(table["psnr"], -10 * np.log10(error), rtol=1e-6)
     assert table["mse_unobserved"].isna().all() == (family == "noise")
     distance = (arrays["y"].astype(float) - arrays["estimates"].astype(float)) ** 2
-    seen = np.broadcast_to(arrays["theta"] if family == "drops" else True, distance.shape)
+    seen = np.broadcast_to(arrays["side_info"] if family == "drops" else True, distance.shape)
     by_hand = [d[m].mean() / (1 if family == "drops" else 0.04) for d, m in zip(distance, seen, strict=True)]
     np.testing.assert_allclose(table["consistency"], by_hand, rtol=1e-6)
 
@@ -251,7 +269,7 @@ def test_a_timing_batch_has_a_row_per_step(tmp_path):
     np.testing.assert_allclose(table["psnr"], -10 * np.log10(error.mean((2, 3, 4))).mean(1), rtol=1e-6)
     distance = (arrays["y"][:3].astype(float) - arrays["estimates"].astype(float)) ** 2
     for name, square in {"mse_observed": error, "consistency": distance}.items():
-        seen = [[e[np.broadcast_to(m, e.shape)].mean() for e, m in zip(s, arrays["theta"][:3], strict=True)] for s in square]
+        seen = [[e[np.broadcast_to(m, e.shape)].mean() for e, m in zip(s, arrays["side_info"][:3], strict=True)] for s in square]
         np.testing.assert_allclose(table[name], np.mean(seen, 1), rtol=1e-6)
 
 
@@ -260,7 +278,7 @@ def test_a_method_without_seed_has_an_empty_one(tmp_path):
     assert pd.read_csv(tmp_path / "scores.csv")["seed"].isna().all()
 
 
-@pytest.mark.parametrize("missing", ["clean.npy", "test.y.npy", "test.theta.npy", "estimates.npy", "test.json", "estimates.json"])
+@pytest.mark.parametrize("missing", ["clean.npy", "test.y.npy", "test.side_info.npy", "train.shown.npy", "estimates.npy", "test.json", "estimates.json"])
 def test_a_missing_input_is_named_and_nothing_written(tmp_path, missing):
     args, _ = made(tmp_path, PATCH)
     (tmp_path / missing).unlink()
@@ -301,14 +319,14 @@ def test_the_paper_s_protocol_scores_the_first_64_images_once_as_a_mosaic(tmp_pa
     guessed = structural_similarity(2 * x - 1, 2 * estimate - 1, data_range=2, channel_axis=2)
     assert row["ssim_range_2"] == pytest.approx(guessed, abs=1e-6)
     if family == "drops":
-        lost = ~np.broadcast_to(mosaic_by_hand(arrays["theta"]), x.shape)
+        lost = ~np.broadcast_to(mosaic_by_hand(arrays["side_info"]), x.shape)
         assert row["mse_unobserved"] == pytest.approx(((x - estimate)[lost] ** 2).mean())
 
 
 def test_range_2_flatters_grey_images_in_the_unit_range(rng):
     x = rng.random((28, 28, 1))
     estimate = np.clip(x + 0.1 * rng.standard_normal(x.shape), 0, 1)
-    found = quality.METRICS["ssim_range_2"].of(x, estimate, x, None, PATCH)
+    found = metric("ssim_range_2", x, estimate)
     assert found == pytest.approx(structural_similarity(x, estimate, data_range=2, channel_axis=2))
     assert metric("ssim", x, estimate) < found < 1
 
@@ -344,7 +362,7 @@ def test_scoring_and_reports_need_no_torch(module):
 
 # Posterior samples
 
-WHOLE = np.full((1, 1, 1, 1), 0.2, np.float32)  # θ of noise: every value is open
+WHOLE = np.full((1, 1, 1, 1), 0.2, np.float32)  # side information of noise: every value is open
 
 
 def of(name, x, samples, free=None) -> float:
@@ -422,7 +440,7 @@ def exact(rng, count: int, sigma=0.1) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("count", [4, 32])
 def test_an_exact_posterior_has_the_coverage_it_states(rng, count):
     clean, samples = exact(rng, count)
-    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0)).mean()
+    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0), from_facts(NOISE)).mean()
     noise = (0.25 / clean.size) ** 0.5
     assert table["coverage_50"] == pytest.approx(0.5, abs=4 * noise)
     assert table["coverage_90"] == pytest.approx(0.9, abs=4 * noise)
@@ -434,9 +452,9 @@ def test_an_exact_posterior_has_the_coverage_it_states(rng, count):
 def test_too_sure_covers_too_little_and_either_costs_score(rng, width, less):
     clean, samples = exact(rng, 32)
     told = np.repeat(WHOLE, len(clean), 0)
-    right = posterior.scores(clean, samples, told).mean()
+    right = posterior.scores(clean, samples, told, from_facts(NOISE)).mean()
     centre = samples.astype(float).mean(0)
-    wrong = posterior.scores(clean, (centre + width * (samples - centre)).astype(np.float16), told).mean()
+    wrong = posterior.scores(clean, (centre + width * (samples - centre)).astype(np.float16), told, from_facts(NOISE)).mean()
     assert (wrong["coverage_50"] < right["coverage_50"] - 0.05) == less
     assert (wrong["coverage_50"] > right["coverage_50"] + 0.05) != less
     assert wrong["crps"] > 1.02 * right["crps"] and wrong["energy"] > right["energy"]
@@ -444,7 +462,7 @@ def test_too_sure_covers_too_little_and_either_costs_score(rng, width, less):
 
 def test_a_sample_has_twice_the_error_of_the_mean_of_an_exact_posterior(rng):
     clean, samples = exact(rng, 32)
-    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0)).mean()
+    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0), from_facts(NOISE)).mean()
     # 3.01 dB but for the mean of 32 samples, whose squared error is 1 + 1/32 of the exact mean's
     assert table["psnr_mean"] - table["psnr_sample"] == pytest.approx(10 * np.log10(2 / (1 + 1 / 32)), abs=0.05)
 
@@ -454,7 +472,7 @@ def run_posterior(tmp_path, samples) -> dict:
     args, arrays = made(tmp_path, PATCH)
     np.save(tmp_path / "samples.npy", samples)
     store.save_json(tmp_path / "samples.json", store.load_json(tmp_path / "estimates.json"))
-    flags = ["--clean", "clean", "--theta", "test.theta", "--samples", "samples"]
+    flags = ["--clean", "clean", "--side-info", "test.side_info", "--samples", "samples"]
     given = [part if part.startswith("--") else str(tmp_path / f"{part}.npy") for part in flags]
     posterior.main([*given, "--output", str(tmp_path / "posterior.csv")])
     return arrays
@@ -466,8 +484,8 @@ def test_posterior_command_has_a_row_per_sampled_image(tmp_path, rng):
     table = pd.read_csv(tmp_path / "posterior.csv")
     assert list(table) == [*IDENTITY, "image", *posterior.METRICS, "samples"] and list(table["image"]) == [0, 1, 2]
     assert (table[["dataset", "measurement", "method", "seed", "samples"]] == ["made", "some", "dice", 3, 6]).all(axis=None)
-    clean, theta = arrays["clean"], arrays["theta"]
-    lost = np.broadcast_to(~theta, clean.shape)[1]
+    clean, seen = arrays["clean"], arrays["side_info"]
+    lost = np.broadcast_to(~seen, clean.shape)[1]
     by_hand = of("crps", clean[1] / 255, samples[:, 1], lost)
     assert table["crps"][1] == pytest.approx(by_hand, rel=1e-5)
 

@@ -22,7 +22,9 @@ from torch import Generator, nn
 
 import store
 from measurements import masks, measure
-from measurements.families import AddNoise, DropIndependent, DropPatch
+from measurements.add_noise import AddNoise
+from measurements.drop_independent import DropIndependent
+from measurements.drop_patch import DropPatch
 from methods import batches, contract, networks, training
 from methods.acsg.model import AmbientGAN
 from methods.batches import as_float, draw_batch, measure_afresh

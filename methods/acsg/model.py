@@ -40,7 +40,7 @@ class AmbientGAN(Learner):
         y = self.measurement.unbiased(batch["y"])
         x_p = self.gen(torch.randn(len(y), self.latent, generator=generator, device=y.device))
         theta = self.measurement.draw(len(y), self.shape, generator)
-        y_p = self.measurement.unbiased(self.measurement.apply(x_p, theta))
+        y_p = self.measurement.unbiased(self.measurement.forward(x_p, theta))
         real, fake = self.dis(y).logit, self.dis(y_p).logit
 
         fool = cross_entropy(fake, self.fake_target)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from measurements.families import from_facts
 from methods.contract import Measured, main
 from methods.networks import folded
 from methods.training import trained
@@ -39,10 +38,10 @@ def restore(
     device, latent = next(gen.parameters()).device, gen.made_with["latent"]
     if measured.protocol == "sound":
         gen = folded(gen)
-    family = from_facts(measured.family)
+    family = measured.forward
     draws = Generator(device).manual_seed(seed)
     y = torch.from_numpy(measured.y).to(device)
-    seen = torch.from_numpy(measured.mask.astype(np.float32)).to(device)  # [N, H, W, C]
+    seen = torch.from_numpy(measured.informs.astype(np.float32)).to(device)  # [N, H, W, C]
     n = len(y)
     z = torch.randn(restarts, 1, latent, generator=draws, device=device).repeat(1, n, 1).requires_grad_()
     optimizer = torch.optim.Adam([z], lr=learning_rate)
@@ -56,7 +55,7 @@ def restore(
 
     def mismatch(x: Tensor) -> Tensor:
         """The published feature loss of each image, [R, N]."""
-        again = family.apply(x.flatten(0, 1), family.draw(restarts * n, shape, draws))
+        again = family.forward(x.flatten(0, 1), family.draw(restarts * n, shape, draws))
         features = dis(family.unbiased(again)).features.unflatten(0, (restarts, n))
         return 5 * ((features - wanted) ** 2).mean((2, 3, 4))
 

@@ -15,5 +15,5 @@ use rule train from bench with:
 use rule restore from bench with:
     input:
         y="<measured>/test.y.npy",
-        theta="<measured>/test.theta.npy",
+        side_info="<measured>/test.side_info.npy",
         model="<model>/model.pt",

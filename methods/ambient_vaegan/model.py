@@ -89,7 +89,7 @@ class AmbientVAEGAN(Learner):
     def measure(self, x: Tensor, generator: Generator) -> Tensor:
         """f_θ(x) with θ drawn afresh."""
         theta = self.measurement.draw(len(x), self.shape, generator)
-        return self.measurement.unbiased(self.measurement.apply(x, theta))
+        return self.measurement.unbiased(self.measurement.forward(x, theta))
 
     def losses(self, batch: Batch, generator: Generator) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """One forward pass: the loss of each network, and the terms they are made of."""

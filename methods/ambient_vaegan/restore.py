@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor
 
-from measurements.families import from_facts
 from methods.ambient_vaegan.model import decoded
 from methods.contract import Measured, main
 from methods.training import trained
@@ -21,7 +20,7 @@ def restore(measured: Measured, *, model: Path, seed: int) -> Iterator[Tensor]:
     encoder, decoder = trained(model, measured.y.shape[1:], "encoder", "decoder", protocol=measured.protocol)
     y = torch.from_numpy(measured.y).to(encoder.heads.weight.device)
     draws = Generator(y.device).manual_seed(seed) if measured.protocol == "paper" else None
-    yield decoded(encoder, decoder, from_facts(measured.family).unbiased(y), draws)
+    yield decoded(encoder, decoder, measured.forward.unbiased(y), draws)
 
 
 @torch.no_grad()
@@ -29,7 +28,7 @@ def sample(measured: Measured, *, model: Path, seed: int, count: int) -> Tensor:
     """Dec(z) with z ~ q(z|y), `count` times for each image: [K, N, H, W, C]."""
     encoder, decoder = trained(model, measured.y.shape[1:], "encoder", "decoder", protocol=measured.protocol)
     y = torch.from_numpy(measured.y).to(encoder.heads.weight.device)
-    q = encoder(from_facts(measured.family).unbiased(y))
+    q = encoder(measured.forward.unbiased(y))
     noise = torch.from_numpy(measured.normal(count, q.mean.shape[1:], seed)).to(q.mean)  # [K, N, D]
     return decoder(q.at(noise).flatten(0, 1)).unflatten(0, (count, -1))
 

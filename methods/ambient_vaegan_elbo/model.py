@@ -26,7 +26,6 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from measurements.families import Dropping
 from methods.ambient_vaegan.model import cross_entropy
 from methods.learner import Batch, Learner, adam, update
 from methods.networks import Decoder, Discriminator, Encoder, Gaussian, Spread, initialise, placed
@@ -88,7 +87,7 @@ class EvidenceBound(Learner):
     ):
         self.shape, self.measurement, self.hide, self.peak = shape, measurement, hide, learning_rate
         self.pixel_term, self.kl_weight, self.adversary, self.samples = pixel_term, kl_weight, adversary, samples
-        self.planes = 2 if isinstance(measurement, Dropping) and pixel_term == "known" else 1
+        self.planes = 2 if measurement.has_mask and pixel_term == "known" else 1
         self.enc, self.dec = self.encoder_and_decoder(generator, latent)
         self.spread = placed(Spread, generator, shape, planes=self.planes)
         self.networks = {"encoder": self.enc, "decoder": self.dec, "spread": self.spread}
@@ -111,7 +110,7 @@ class EvidenceBound(Learner):
 
     def seen(self, batch: Batch) -> Tensor | None:
         """The mask of each image, where the encoder is told."""
-        return batch["theta"].expand_as(batch["y"]) if self.planes == 2 else None
+        return batch["side_info"].expand_as(batch["y"]) if self.planes == 2 else None
 
     def task(self, batch: Batch, generator: Generator) -> Task:
         y, seen = batch["y"], self.seen(batch)
@@ -124,13 +123,11 @@ class EvidenceBound(Learner):
     def still_seen(self, seen: Tensor, generator: Generator) -> Tensor:
         """The mask that the encoder gets, m ⊙ m' with a further mask m' of the same family: of independent values the part `hide`
         is lost, of patches one more."""
-        if not self.hide:
-            return seen
-        return seen & self.measurement.further(self.hide).draw(len(seen), self.shape, generator)
+        return self.measurement.hide(seen, seen, self.hide, generator)[1]
 
     def measure(self, x: Tensor, generator: Generator) -> Tensor:
         """f_θ(x) with θ drawn afresh."""
-        return self.measurement.apply(x, self.measurement.draw(len(x), self.shape, generator))
+        return self.measurement.forward(x, self.measurement.draw(len(x), self.shape, generator))
 
     def as_target(self, x: Tensor, generator: Generator) -> Tensor:
         """What a reconstruction says of the target, [K·B, H, W, C]."""
@@ -140,7 +137,7 @@ class EvidenceBound(Learner):
 
     def noise(self) -> float:
         """Standard deviation of the noise in the target; 0 where values are dropped."""
-        return getattr(self.measurement, "sigma", 0.0)
+        return self.measurement.sigma
 
     def sigma(self, task: Task, predicted: Tensor) -> Tensor:
         """σ of the likelihood: the noise's own, or else the likeliest, which is the batch's root mean squared error

@@ -15,7 +15,7 @@ def seen_by(encoder, measured: Measured) -> tuple[Tensor, ...]:
     """y, and beside it the mask where the encoder was trained with one, on its device: [N, H, W, C] each."""
     where = encoder.heads.weight.device
     y = torch.from_numpy(measured.y).to(where)
-    return (y,) if encoder.made_with["planes"] == 1 else (y, torch.from_numpy(measured.mask.copy()).to(where))
+    return (y,) if encoder.made_with["planes"] == 1 else (y, torch.from_numpy(measured.informs.copy()).to(where))
 
 
 def latent(q: Gaussian, measured: Measured, seed: int) -> Tensor:

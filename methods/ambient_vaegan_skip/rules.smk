@@ -10,18 +10,18 @@ use rule train from bench with:
     input:
         **config["paper"],
         y="<measured>/train.y.npy",
-        theta="<measured>/train.theta.npy",
+        side_info="<measured>/train.side_info.npy",
 
 
 use rule restore from bench with:
     input:
         y="<measured>/test.y.npy",
-        theta="<measured>/test.theta.npy",
+        side_info="<measured>/test.side_info.npy",
         model="<model>/model.pt",
 
 
 use rule sample from bench with:
     input:
         y="<measured>/test.y.npy",
-        theta="<measured>/test.theta.npy",
+        side_info="<measured>/test.side_info.npy",
         model="<model>/model.pt",

@@ -35,7 +35,7 @@ def restore(measured: Measured) -> Iterator[np.ndarray]:
     """Lost values minimise the sum of squared differences between neighbours; seen values stay."""
     n, height, width, channels = measured.y.shape
     L = laplacian(height, width)
-    y, mask = measured.y.reshape(n, -1, channels), measured.mask.reshape(n, -1, channels)
+    y, mask = measured.y.reshape(n, -1, channels), measured.informs.reshape(n, -1, channels)
     filled = [[fill(y[i, :, c], mask[i, :, c], L) for c in range(channels)] for i in range(n)]
     yield np.stack(filled).transpose(0, 2, 1).reshape(measured.y.shape)
 

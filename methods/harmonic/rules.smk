@@ -9,6 +9,4 @@ module bench:
 use rule restore from bench with:
     input:
         y="<measured>/test.y.npy",
-        theta="<measured>/test.theta.npy",
-    wildcard_constraints:
-        measurement="drop_.*",
+        side_info="<measured>/test.side_info.npy",

@@ -7,28 +7,27 @@ from pathlib import Path
 import numpy as np
 
 import store
-from measurements import masks
+from measurements.forward import ForwardModel
+from measurements.side_info import from_disk
 from methods.contract import Measured, main
 
 
 @functools.cache
-def mean_image(train_y: Path, train_theta: Path) -> np.ndarray:
-    """Σ m ⊙ y / Σ m over the training measurements, [H, W, C]; where no image was ever seen, the mean of the rest."""
-    y, told = store.load_array(train_y), store.load_array(train_theta)
+def mean_image(train_y: Path, train_side_info: Path, forward: ForwardModel) -> np.ndarray:
+    """Σ m ⊙ y / Σ m over the training measurements, m where they inform: [H, W, C]; where none does, the mean of the rest."""
+    y, side_info = store.load_array(train_y), store.load_array(train_side_info)
     total, seen = np.zeros(y.shape[1:]), np.zeros(y.shape[1:])
     for start in range(0, len(y), 1000):
         part = y[start : start + 1000].astype(np.float64)
-        mask = masks.seen(told[start : start + 1000], part.shape)
+        mask = forward.informs(from_disk(side_info[start : start + 1000], part.shape), part.shape)
         total += (mask * part).sum(0)
         seen += mask.sum(0)
     return np.where(seen > 0, total / np.maximum(seen, 1), total.sum() / seen.sum())
 
 
-def restore(measured: Measured, *, train_y: Path, train_theta: Path) -> Iterator[np.ndarray]:
-    """Lost values come from the mean of the training measurements; seen values stay, unless they are noisy."""
-    mean = mean_image(train_y, train_theta)
-    noisy = measured.family["family"] == "add_noise"
-    yield np.broadcast_to(mean, measured.y.shape) if noisy else np.where(measured.mask, measured.y, mean)
+def restore(measured: Measured, *, train_y: Path, train_side_info: Path) -> Iterator[np.ndarray]:
+    """Observed values stay; those that are lost or noisy come from the mean of the training measurements."""
+    yield np.where(measured.observed, measured.y, mean_image(train_y, train_side_info, measured.forward))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,6 @@ module bench:
 use rule restore from bench with:
     input:
         y="<measured>/test.y.npy",
-        theta="<measured>/test.theta.npy",
+        side_info="<measured>/test.side_info.npy",
         train_y="<measured>/train.y.npy",
-        train_theta="<measured>/train.theta.npy",
+        train_side_info="<measured>/train.side_info.npy",

@@ -9,5 +9,3 @@ module bench:
 use rule restore from bench with:
     input:
         y="<measured>/test.y.npy",
-    wildcard_constraints:
-        measurement="add_noise.*",

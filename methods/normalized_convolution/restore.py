@@ -10,7 +10,7 @@ from methods.contract import Measured, main
 
 def restore(measured: Measured, *, width: float) -> Iterator[np.ndarray]:
     """Lost values become G * (m ⊙ y) / G * m with a Gaussian G; seen values stay."""
-    y, mask = measured.y, measured.mask
+    y, mask = measured.y, measured.informs
     weight = mask.astype(np.float32)
     above = gaussian_filter(weight * y, sigma=(0, width, width, 0), mode="constant", truncate=8)
     below = gaussian_filter(weight, sigma=(0, width, width, 0), mode="constant", truncate=8)

@@ -28,10 +28,10 @@ def divergence(p: np.ndarray) -> np.ndarray:
 def restore(measured: Measured, *, weight: float, steps: int) -> Iterator[np.ndarray]:
     """Isotropic TV of each channel, all images at once, a yield every ten steps.
 
-    Lost values:  argmin_x TV(x)  subject to  m ⊙ x = m ⊙ y, which has nothing to choose.
-    Noise:        argmin_x ½ ‖x - y‖² + λ TV(x),  λ = weight · σ.
+    Exact values:  argmin_x TV(x)  subject to  m ⊙ x = m ⊙ y, which has nothing to choose.      m: where y informs
+    Noise:         argmin_x ½ ‖m ⊙ (x - y)‖² + λ TV(x),  λ = weight · σ.
     """
-    y, mask = measured.y, np.ones_like(measured.y, bool) if (sigma := noise_level(measured)) else measured.mask
+    y, mask, sigma = measured.y, measured.informs, measured.forward.sigma
     lam = weight * sigma if sigma else 1.0
     tau = 0.25 if sigma else 0.05  # primal step; images move by hundredths where the data term does not pull
     dual = 1 / (8 * tau)  # τ · dual · ‖∇‖² <= 1
@@ -43,15 +43,10 @@ def restore(measured: Measured, *, weight: float, steps: int) -> Iterator[np.nda
         p += dual * gradient(x_bar)
         p /= np.maximum(1, np.sqrt((p**2).sum(0)) / lam)
         moved = x + tau * divergence(p)
-        moved = (moved + tau * y) / (1 + tau) if sigma else np.where(mask, y, moved)
+        moved = np.where(mask, (moved + tau * y) / (1 + tau) if sigma else y, moved)
         x, x_bar = moved, 2 * moved - x
         if done % 10 == 0 or done == steps:
             yield x
-
-
-def noise_level(measured: Measured) -> float:
-    """σ of the family; 0 where values are lost instead."""
-    return measured.family["options"].get("sigma", 0.0)
 
 
 if __name__ == "__main__":

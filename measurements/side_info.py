@@ -1,8 +1,8 @@
-"""Which values of an image were seen: a bit each, so that the masks of a large data set stay small. NumPy alone.
+"""Side information in its files: what a method may be told of θ, for masks a bit for each value. NumPy alone.
 
-θ of each image, as a method may be told it, lies in `{split}.theta.npy` in one of two forms:
+That of each image lies in `{split}.side_info.npy` in one of two forms:
 
-    uint8 [N, ceil(H·W·c / 8)]    a mask [H, W, c] for each image, its bits in the order of np.packbits; 1 where a value was seen
+    uint8 [N, ceil(H·W·c / 8)]    a mask [H, W, c] of each image, its bits in the order of np.packbits; 1 where a value was seen
     float32 [N, 1, 1, 1]          the noise level of each image; nothing is lost
 
 c is C, or 1 where all channels of a pixel are lost together; the number of bytes says which (for images of more than 8 values).
@@ -11,6 +11,27 @@ c is C, or 1 where all channels of a pixel are lost together; the number of byte
 import sys
 
 import numpy as np
+
+
+def to_disk(s: np.ndarray) -> np.ndarray:
+    """Side information as its file holds it, from what a forward model gives."""
+    return pack(s) if s.dtype == bool else s
+
+
+def from_disk(stored: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Side information as forward models take it, a mask bool [..., H, W, c] or noise levels, for images of `shape`.
+
+    Raises SystemExit where the file holds neither masks of such images nor noise levels.
+
+    >>> stored = pack(np.array([[True, False]] * 8).reshape(1, 8, 2, 1))  # one image, 8 × 2, its right column lost
+    >>> from_disk(stored, (1, 8, 2, 3)).sum(axis=(1, 2))
+    array([[8]])
+    >>> from_disk(np.full((1, 1, 1, 1), 0.2), (1, 8, 2, 3)).shape
+    (1, 1, 1, 1)
+    """
+    if stored.dtype != np.uint8 and stored.dtype.kind != "f":
+        sys.exit(f"side information: is {stored.dtype}, neither masks (uint8, a bit a value) nor noise levels; measure again")
+    return unpack(stored, shape[-3:]) if stored.dtype == np.uint8 else stored
 
 
 def pack(mask: np.ndarray) -> np.ndarray:
@@ -31,7 +52,7 @@ def channels(count: int, shape: tuple[int, int, int]) -> int:
     height, width, colours = shape
     found = [c for c in {1, colours} if -(-height * width * c // 8) == count]
     if len(found) != 1:
-        sys.exit(f"θ: masks of {count} bytes are not those of images {tuple(shape)}; measure the images again")
+        sys.exit(f"side information: masks of {count} bytes are not those of images {tuple(shape)}; measure again")
     return found[0]
 
 
@@ -46,22 +67,3 @@ def unpack(bits: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     c = channels(bits.shape[-1], shape)
     flat = np.unpackbits(bits, axis=-1, count=height * width * c).view(bool)
     return flat.reshape(*bits.shape[:-1], height, width, c)
-
-
-def is_mask(theta: np.ndarray) -> bool:
-    """Whether θ, as its file holds it, is a mask, not a noise level. Raises SystemExit where it is neither."""
-    if theta.dtype != np.uint8 and theta.dtype.kind != "f":
-        sys.exit(f"θ: is {theta.dtype}, neither masks (uint8, a bit per value) nor noise levels; measure the images again")
-    return theta.dtype == np.uint8
-
-
-def seen(theta: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Which values were seen: bool [..., H, W, C], the shape of the images; all of them where θ is not a mask.
-
-    >>> theta = pack(np.array([[True, False]] * 8).reshape(1, 8, 2, 1))  # one image, 8 × 2, its right column lost
-    >>> seen(theta, (1, 8, 2, 3)).sum(axis=(1, 2))
-    array([[8, 8, 8]])
-    >>> bool(seen(np.full((1, 1, 1, 1), 0.2), (1, 8, 2, 3)).all())
-    True
-    """
-    return np.broadcast_to(unpack(theta, shape[-3:]) if is_mask(theta) else np.True_, shape)
