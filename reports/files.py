@@ -69,7 +69,14 @@ def read_scores(paths: list[Path], of_samples: bool, dataset: str, measurements,
             cell = "/".join(rows[twice].iloc[0][KEYS[:3]])
             sys.exit(f"{cell}: an image is scored twice in {name}.csv; give each scores file once")
         rows = rows[[*on, *(column for column in metrics if column in rows)]]
-        joined = joined.merge(rows, how="outer", on=on) if len(joined) else rows
+        if len(joined):
+            joined = joined.merge(rows, how="outer", on=on, indicator="found_in")
+            if len(alone := joined[joined["found_in"] != "both"]):
+                cell = "/".join(alone.iloc[0][KEYS[:3]])
+                sys.exit(f"{cell}: {name}.csv does not score the same images of it as {first}.csv; score them again")
+            joined = joined.drop(columns="found_in")
+        else:
+            joined, first = rows, name
     return joined
 
 
