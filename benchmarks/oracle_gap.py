@@ -30,7 +30,7 @@ from benchmarks.restoration import learner_of
 from measurements.forward import Example, ForwardModel, from_facts
 from measurements.measure import measure
 from methods import contract, device, training
-from metrics.metrics import PSNR_CEILING
+from metrics.quality import PSNR_CEILING
 
 TAU, HIDDEN = 0.5, 0.1
 BATCH = 500  # images restored at a time

@@ -11,6 +11,7 @@ import protocols
 from bench import method_facts
 from config.schema import assembled, family_of, forward_model
 from measurements.forward import find, names
+from metrics import declared
 from options import schemas_of
 
 METHODS = Path(__file__).parent.parent / "methods"
@@ -41,6 +42,9 @@ def check(config: dict) -> dict:
     if config["reference"] not in (None, *config["methods"]):
         named = config["reference"]
         raise ConfigError(f"reference: {named} is not among methods{suggest(named, list(config['methods']))}")
+    weighted = [name for name, program in declared.programs().items() if "weights" in program.needs]
+    if strange := next((name for name in config["metric_weights"] if name not in weighted), None):
+        raise ConfigError(f"metric_weights.{strange}: no metric of that name needs weights{suggest(strange, weighted)}")
     return config
 
 

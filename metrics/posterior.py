@@ -1,25 +1,22 @@
-"""Score posterior samples: `python -m metrics.posterior --clean … --side-info … --samples … --output posterior.csv`.
+"""Scores of posterior samples: how well they spread about the truth, and how far each of them is from it.
 
-One row per image. `POSTERIOR` is the one table of names, units and directions. Coverage, CRPS and spread are over the values that
-the measurement leaves open, all that it does not show exactly; the others are over the whole image.
-An image x is float64 [H, W, C] in [0, 1], its samples [K, H, W, C], `free` a bool mask [H, W, C].
+One row per image. Coverage, CRPS and spread are over the values that the measurement leaves open, which are all that it does not
+show exactly; the other scores are over the whole image.
+A function of METRICS sees one image x, float64 [H, W, C] in [0, 1], its samples [K, H, W, C] and `free`, a bool mask [H, W, C]
+of the open values.
 """
 
-import argparse
 import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from scipy.spatial.distance import pdist
 
 import store
 from measurements.forward import ForwardModel, from_facts
 from measurements.side_info import from_disk
-from metrics import metrics
-from metrics.metrics import Metric
-from metrics.score import IDENTITY
+from metrics import quality
+from metrics import scores as scores_file
+from metrics.declared import Metric
 
 LEVELS = 255  # steps of an 8-bit image
 
@@ -50,76 +47,71 @@ def crps(x, samples, free) -> float:
 
 def energy(x, samples, free) -> float:
     """E‖s - x‖ - ½ E‖s - s'‖, both without bias, ‖·‖ the root of the mean square over the image (‖·‖₂ / √n)."""
+    from scipy.spatial.distance import pdist  # slow to import, and Snakemake lists this file at every start
+
     vectors = samples.reshape(len(samples), -1)
     distance = np.sqrt(((vectors - x.ravel()) ** 2).mean(1)).mean()
     return float(distance - (pdist(vectors).mean() / 2 / np.sqrt(x.size) if len(samples) > 1 else 0))
 
 
-def psnr(x, estimate) -> float:
-    return metrics.psnr(x, estimate, None, None, None)
-
-
 def psnr_mean(x, samples, free) -> float:
-    return psnr(x, samples.mean(0))
+    return quality.psnr(x, samples.mean(0))
 
 
 def psnr_sample(x, samples, free) -> float:
-    return float(np.mean([psnr(x, one) for one in samples]))
+    return float(np.mean([quality.psnr(x, one) for one in samples]))
 
 
 def spread(x, samples, free) -> float:
     return float(samples[:, free].std(0, ddof=1).mean()) if free.any() and len(samples) > 1 else np.nan
 
 
-POSTERIOR = {
-    "coverage_50": Metric(
-        "coverage 50 %", "", "near 0.5", partial(coverage, level=0.5), "Share of values inside the 50 % interval."
+def _metric(title: str, unit: str, better: str, says: str, of, decimals: int = 4) -> Metric:
+    return Metric(title, unit, better, says, of, decimals, "posterior")
+
+
+NEEDS = ("clean", "side_info", "samples")
+METRICS = {
+    "coverage_50": _metric(
+        "coverage 50 %", "", "near 0.5", "Share of values inside the 50 % interval.", partial(coverage, level=0.5), 3
     ),
-    "coverage_90": Metric(
-        "coverage 90 %", "", "near 0.9", partial(coverage, level=0.9), "Share of values inside the 90 % interval."
+    "coverage_90": _metric(
+        "coverage 90 %", "", "near 0.9", "Share of values inside the 90 % interval.", partial(coverage, level=0.9), 3
     ),
-    "crps": Metric(
-        "CRPS", "", "lower", crps, "Continuous ranked probability score, a distance in units of the image, mean over values."
+    "crps": _metric(
+        "CRPS", "", "lower", "Continuous ranked probability score, a distance in units of the image, mean over values.", crps
     ),
-    "energy": Metric("energy score", "", "lower", energy, "The same for the image as a whole, its distance a root mean square."),
-    "psnr_mean": Metric("PSNR of mean", "dB", "higher", psnr_mean, "PSNR of the mean of the samples."),
-    "psnr_sample": Metric("PSNR of sample", "dB", "higher", psnr_sample, "PSNR of one sample, mean over the samples."),
-    "spread": Metric("spread", "", "", spread, "Standard deviation of the samples, mean over values."),
+    "energy": _metric(
+        "energy score", "", "lower", "The energy score of the image as a whole, its distance a root mean square.", energy
+    ),
+    "psnr_mean": _metric("PSNR of mean", "dB", "higher", "PSNR of the mean of the samples.", psnr_mean, 2),
+    "psnr_sample": _metric("PSNR of sample", "dB", "higher", "PSNR of one sample, mean over the samples.", psnr_sample, 2),
+    "spread": Metric("spread", "", "", "Standard deviation of the samples, mean over values.", spread),
 }
 
 
-def scores(clean: np.ndarray, samples: np.ndarray, side_info: np.ndarray, forward: ForwardModel) -> pd.DataFrame:
-    """A row per image: uint8 [N, H, W, C], float16 [K, N, H, W, C], side information as its file holds it."""
+def scores(clean: np.ndarray, samples: np.ndarray, side_info: np.ndarray, forward: ForwardModel):
+    """A DataFrame with a row per image: uint8 [N, H, W, C], float16 [K, N, H, W, C], side information as its file holds it."""
+    import pandas as pd  # slow to import, as above
+
     rows = []
-    for i, (image, told) in enumerate(zip(clean, side_info, strict=True)):
-        free = ~forward.observed(from_disk(told, image.shape), image.shape)
+    for i, (image, known) in enumerate(zip(clean, side_info, strict=True)):
+        free = ~forward.observed(from_disk(known, image.shape), image.shape)
         arrays = image / 255.0, samples[:, i].astype(np.float64), free
-        rows.append({name: metric.of(*arrays) for name, metric in POSTERIOR.items()})
+        rows.append({name: metric.of(*arrays) for name, metric in METRICS.items()})
     return pd.DataFrame(rows).rename_axis("image").reset_index()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m metrics.posterior", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--clean", type=Path, required=True, help="the truth, uint8 .npy of [N, H, W, C]")
-    parser.add_argument("--side-info", type=Path, required=True, help="side information of each image, .npy, beside its facts")
-    parser.add_argument("--samples", type=Path, required=True, help="what a method wrote; its facts lie in .json beside it")
-    parser.add_argument("--output", type=Path, required=True)
-    args = parser.parse_args()
-
+def main(arguments: list[str] | None = None) -> None:
+    args = scores_file.parser_of("posterior", __doc__, NEEDS).parse_args(arguments)
     with store.clear_errors():
         clean, side_info, samples = map(store.load_array, (args.clean, args.side_info, args.samples))
-        facts = store.load_json(args.samples.with_suffix(".json"))
+        facts = scores_file.facts_of(args.samples)
         if samples.ndim != 1 + clean.ndim or samples.shape[2:] != clean.shape[1:] or samples.shape[1] > len(clean):
             sys.exit(f"{args.samples}: holds {samples.shape}, not samples [K, N, H, W, C] of images {clean.shape}; delete it")
         count = samples.shape[1]
         table = scores(clean[:count], samples, side_info[:count], from_facts(store.describe(args.side_info)))
-        for place, name in enumerate(IDENTITY):
-            table.insert(place, name, facts[name])
-        table["samples"] = len(samples)
-        with store.replacing(args.output) as partial_file:
-            table.to_csv(partial_file, index=False, float_format="%.7g")
+        scores_file.write(args.output, table.assign(samples=len(samples)), facts)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,72 @@
+# One rule for each metric file of this folder (metrics/declared.py), score_NAME, which makes NAME.csv for each run.
 import datasets
+from config.command_line import flags
 from config.provenance import code_of
 from config.schema import file_of
+from metrics import declared
+
+# The files that a program may say that it needs. Which runs it applies to follows from whether its files can be made.
+FILES_OF_METRICS = {
+    "clean": "<results>/clean/{dataset}/test.npy",
+    "y": "<measured>/test.y.npy",
+    "side_info": "<measured>/test.side_info.npy",
+    "shown": "<measured>/train.shown.npy",  # how many training measurements show each value
+    "estimates": "<results>/restored/{dataset}/{measurement}/{run}/test.npy",
+    "samples": "<results>/restored/{dataset}/{measurement}/{run}/posterior.npy",
+    "labels": "<results>/clean/{dataset}/test.labels.npy",  # of data sets with classes
+    "classifier": "<results>/models/{dataset}/classifier.pt",  # likewise
+}
+METRICS_TO_RUN = {
+    name: program
+    for name, program in declared.programs().items()
+    if program.applies(config["metric_weights"], config["protocol"])
+}
+CLASSIFIED = "|".join(name for name in datasets.names() if datasets.classes(name))  # the data sets whose images have classes
 
 
-rule score:
+for name, program in METRICS_TO_RUN.items():
+    weights_ = config["metric_weights"][name] if "weights" in program.needs else {}
+
+    rule:
+        name:
+            f"score_{name}"
+        input:
+            **{need: weights_["path"] if need == "weights" else FILES_OF_METRICS[need] for need in program.needs},
+        output:
+            f"<results>/scores/{{dataset}}/{{measurement}}/{{run}}/{name}.csv",
+        log:
+            f"<logs>/score/{{dataset}}.{{measurement}}/{{run}}/{name}.log",
+        wildcard_constraints:
+            dataset=CLASSIFIED if "labels" in program.needs else "[a-z0-9_]+",
+        conda:
+            "../environment.yml"
+        params:
+            program=name,
+            inputs=lambda wildcards, input: flags(input),
+            sha256=f"--sha256 {weights_['sha256']}" if weights_ else "",
+            code=lambda wildcards, name=name: code_of(f"metrics.{name}", file_of(wildcards.measurement)),
+        shell:
+            "OMP_NUM_THREADS=1 python -m metrics.{params.program} {params.inputs} {params.sha256} --output {output} > {log} 2>&1"
+
+
+rule score_timing:  # the quality of the timing batch, at each estimate in time
     input:
         clean="<results>/clean/{dataset}/test.npy",
         y="<measured>/test.y.npy",
         side_info="<measured>/test.side_info.npy",
         shown="<measured>/train.shown.npy",
-        estimates="<results>/restored/{dataset}/{measurement}/{run}/{part}.npy",
-        classified=lambda wildcards: (
-            "{results}/scores/{dataset}/{measurement}/{run}/digits.csv".format(results=config["results"], **wildcards)
-            if wildcards.part == "test" and datasets.classes(wildcards.dataset)
-            else []
-        ),
+        estimates="<results>/restored/{dataset}/{measurement}/{run}/timing.npy",
     output:
-        "<results>/scores/{dataset}/{measurement}/{run}/{part}.csv",
+        "<results>/scores/{dataset}/{measurement}/{run}/timing.csv",
     log:
-        "<logs>/score/{dataset}.{measurement}/{run}/{part}.log",
+        "<logs>/score/{dataset}.{measurement}/{run}/timing.log",
     conda:
         "../environment.yml"
     params:
-        classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
-        code=lambda wildcards: code_of("metrics.score", file_of(wildcards.measurement)),
+        inputs=lambda wildcards, input: flags(input),
+        code=lambda wildcards: code_of("metrics.quality", file_of(wildcards.measurement)),
     shell:
-        "python -m metrics.score --clean {input.clean} --y {input.y} --side-info {input.side_info} --shown {input.shown} "
-        "--estimates {input.estimates} {params.classified} --output {output} > {log} 2>&1"
+        "OMP_NUM_THREADS=1 python -m metrics.quality {params.inputs} --output {output} > {log} 2>&1"
 
 
 rule classifier:
@@ -41,54 +81,27 @@ rule classifier:
         "../environment.yml"
     params:
         classes=lambda wildcards: datasets.classes(wildcards.dataset),
-        code=code_of("metrics.classifier"),
+        code=code_of("metrics.digit_classifier"),
     shell:
-        "OMP_NUM_THREADS=1 python -m metrics.classifier train --clean {input.clean} --labels {input.labels} "
+        "OMP_NUM_THREADS=1 python -m metrics.digit_classifier --clean {input.clean} --labels {input.labels} "
         "--classes {params.classes} --output {output} > {log} 2>&1"
 
 
-rule classify:
+rule ceiling_digits:  # what a metric makes of the clean images themselves: scores/DATASET/NAME.csv, made by ceiling_NAME
     input:
-        images="<results>/restored/{dataset}/{measurement}/{run}/test.npy",
+        ceiling="<results>/clean/{dataset}/test.npy",
         labels="<results>/clean/{dataset}/test.labels.npy",
-        model="<results>/models/{dataset}/classifier.pt",
-    output:
-        "<results>/scores/{dataset}/{measurement}/{run}/digits.csv",
-    log:
-        "<logs>/classify/{dataset}.{measurement}/{run}.log",
-    conda:
-        "../environment.yml"
-    params:
-        code=code_of("metrics.classifier"),
-    shell:
-        "OMP_NUM_THREADS=1 python -m metrics.classifier predict --images {input.images} --labels {input.labels} "
-        "--model {input.model} --output {output} > {log} 2>&1"
-
-
-use rule classify as classify_clean with:  # the ceiling: what the classifier makes of the truth itself
-    input:
-        images="<results>/clean/{dataset}/test.npy",
-        labels="<results>/clean/{dataset}/test.labels.npy",
-        model="<results>/models/{dataset}/classifier.pt",
+        classifier="<results>/models/{dataset}/classifier.pt",
     output:
         "<results>/scores/{dataset}/digits.csv",
     log:
-        "<logs>/classify/{dataset}.clean.log",
-
-
-rule score_posterior:
-    input:
-        clean="<results>/clean/{dataset}/test.npy",
-        side_info="<measured>/test.side_info.npy",
-        samples="<results>/restored/{dataset}/{measurement}/{run}/posterior.npy",
-    output:
-        "<results>/scores/{dataset}/{measurement}/{run}/posterior.csv",
-    log:
-        "<logs>/score/{dataset}.{measurement}/{run}/posterior.log",
+        "<logs>/score/{dataset}.clean.digits.log",
+    wildcard_constraints:
+        dataset=CLASSIFIED,
     conda:
         "../environment.yml"
     params:
-        code=lambda wildcards: code_of("metrics.posterior", file_of(wildcards.measurement)),
+        inputs=lambda wildcards, input: flags(input),
+        code=code_of("metrics.digits"),
     shell:
-        "python -m metrics.posterior --clean {input.clean} --side-info {input.side_info} --samples {input.samples} --output {output} "
-        "> {log} 2>&1"
+        "OMP_NUM_THREADS=1 python -m metrics.digits {params.inputs} --output {output} > {log} 2>&1"

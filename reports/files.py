@@ -1,4 +1,4 @@
-"""What the report programs are given: checked when it is read, complete when it is written."""
+"""The files that report programs read and write: checked when they are read, complete when they are written."""
 
 import argparse
 import json
@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 import store
+from metrics import declared
 
-CAPTIONS = Path(__file__).parent / "captions"
-SCORE_KEYS = ["dataset", "measurement", "method", "seed", "image"]
+KEYS = ["dataset", "measurement", "method", "seed", "image"]  # of a row of scores
 TIMING = ["dataset", "measurement", "method", "seed", "step", "seconds", "mse", "images", "device", "threads"]
 
 
@@ -42,6 +42,46 @@ def read_cells(paths: list[Path], columns: list[str], dataset: str, measurements
     return pd.concat(parts, ignore_index=True)
 
 
+def program_of(path: Path) -> declared.Program:
+    """The program metrics/NAME.py that wrote a scores file NAME.csv. Raises SystemExit where there is none of that name."""
+    if path.stem not in declared.programs():
+        sys.exit(f"{path}: is not called after a program that writes scores ({', '.join(declared.programs())})")
+    return declared.programs()[path.stem]
+
+
+def read_scores(
+    paths: list[Path], of_samples: bool, dataset: str, measurements, methods, more: Iterable[str] = ()
+) -> pd.DataFrame:
+    """One row for each scored image, with the metrics of all scores files: joined by data set, measurement, method, seed, image.
+
+    Each file is called NAME.csv after the program metrics/NAME.py that wrote it, one of those `of_samples` or of estimates, and
+    has a column for each of its metrics but those that only the mosaic has. `more` are further columns that each must have.
+    """
+    given: dict[str, list[Path]] = {}
+    for path in paths:
+        given.setdefault(path.stem, []).append(path)
+        if program_of(path).of_samples != of_samples:
+            sys.exit(f"{path}: holds scores of posterior samples" if not of_samples else f"{path}: holds scores of estimates")
+    joined, on = pd.DataFrame(columns=[*KEYS, "protocol", *more]), [*KEYS, "protocol", *more]
+    for name, those in given.items():
+        metrics = declared.programs()[name].metrics
+        wanted = [column for column, metric in metrics.items() if not metric.mosaic_alone]
+        rows = read_cells(those, [*KEYS, *more, *wanted], dataset, measurements, methods)
+        if (twice := rows.duplicated(KEYS)).any():
+            cell = "/".join(rows[twice].iloc[0][KEYS[:3]])
+            sys.exit(f"{cell}: an image is scored twice in {name}.csv; give each scores file once")
+        rows = rows[[*on, *(column for column in metrics if column in rows)]]
+        if len(joined):
+            joined = joined.merge(rows, how="outer", on=on, indicator="found_in")
+            if len(alone := joined[joined["found_in"] != "both"]):
+                cell = "/".join(alone.iloc[0][KEYS[:3]])
+                sys.exit(f"{cell}: {name}.csv does not score the same images of it as {first}.csv; score them again")
+            joined = joined.drop(columns="found_in")
+        else:
+            joined, first = rows, name
+    return joined
+
+
 def write(path: Path, text: str) -> None:
     with store.replacing(path) as partial:
         partial.write_text(text)
@@ -52,18 +92,6 @@ def save_figure(figure, stem: Path) -> None:
     for kind, facts in {"png": {}, "pdf": {"CreationDate": None}}.items():  # no date: the same figure, the same bytes
         with store.replacing(stem.with_name(f"{stem.name}.{kind}")) as partial:
             figure.savefig(partial, format=kind, dpi=180, metadata=facts)
-
-
-def text(name: str, protocol: str = "sound") -> str:
-    """captions/`name`.md, or what captions/protocol_`protocol`/ has in its place."""
-    own = CAPTIONS / f"protocol_{protocol}" / f"{name}.md"
-    return " ".join((own if own.exists() else CAPTIONS / f"{name}.md").read_text().split())
-
-
-def caption(name: str, protocol: str = "sound", **facts) -> str:
-    """That text with its {facts} filled in; it begins with the protocol where that is not the sound one."""
-    said = text(name, protocol).format(**facts)
-    return said if protocol == "sound" else f"Protocol: {protocol}. {said}"
 
 
 def one_protocol(protocols: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Timing → error against time, and how many times as long one method takes as another for the same error.
+"""Timing → error against time, and how many times as long as one method another one takes to reach the same error.
 
 A panel for each measurement: iterative methods are curves, one-shot methods points, on a logarithmic time axis.
 Written as OUTPUT.png, OUTPUT.pdf and OUTPUT.json (the speed-up of every measurement).
@@ -16,7 +16,7 @@ import pandas as pd
 
 import store
 from reports import files
-from reports.grid import hardware
+from reports.facts import device
 
 matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
 import matplotlib.pyplot as plt  # noqa: E402
@@ -129,7 +129,7 @@ def draw(timing: pd.DataFrame, measurements, methods, titles, found: dict[str, S
     handles = [plt.Line2D([], [], **styles[m], linestyle="-" if m in iterative else "none") for m in shown]
     labels = [files.title(method, titles) for method in shown]
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
-    devices = "; ".join(dict.fromkeys(map(hardware, timing.to_dict("records"))))
+    devices = "; ".join(dict.fromkeys(map(device, timing.to_dict("records"))))
     images = " or ".join(f"{n:,}" for n in timing["images"].unique())
     protocol = files.one_protocol(timing["protocol"])
     note = "" if protocol == "sound" else f"Protocol: {protocol}. "

@@ -1,8 +1,8 @@
 """Tables and figures → one page, index.html, that holds everything it shows and needs no network.
 
 Each data set is given as name=DIR, the folder into which `reports.table` wrote its tables and the figure programs
-restorations.* and mse_time.*; the page links to the files in it. Of those named after --posterior it shows posterior.* too. Of a
-data set that could not be had the page says why.
+restorations.* and mse_time.*; the page links to the files in it. Of those named after --posterior it shows posterior.* too. For a
+data set whose files were not available the page states why.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import store
 from datasets import PICTURES
-from reports import files, grid, posterior
+from reports import captions, files, posterior_table, tables
 
 LINKS = ["table.csv", "table.md", "table.tex", "details.md", "details.tex", "differences.csv", "differences.md",
          "differences.tex", "methods.csv", "training.csv",
@@ -50,7 +50,7 @@ def chapter_of_pictures(name: str, folder: Path, beside: Path) -> dict:
         "name": name,
         "protocol": shown["protocol"],
         "tables": {},
-        "figures": {"restorations": (data_uri(folder / "restorations.png"), files.caption("pictures", **shown))},
+        "figures": {"restorations": (data_uri(folder / "restorations.png"), captions.caption("pictures", **shown))},
         "links": links_to(["restored", "restorations.png", "restorations.pdf"], folder, beside),
     }
 
@@ -61,30 +61,31 @@ def chapter(name: str, folder: Path, beside: Path, sampled: bool) -> dict:
     `sampled`: whether some method has posterior samples.
     """
     links = LINKS + POSTERIOR * sampled
-    must_have(folder, [*links, "restorations.json", *["posterior.json"] * sampled])
+    must_have(folder, [*links, "notes.json", "restorations.json", *["posterior.json"] * sampled])
     frames = ("table", "methods", "differences", "training")
     values, methods, differences, training = (files.read_csv(folder / f"{frame}.csv") for frame in frames)
     shown, timed = (store.load_json(folder / f"{figure}.json") for figure in ("restorations", "mse_time"))
-    protocol = files.one_protocol([grid.protocol(values), *(facts.get("protocol", "sound") for facts in (shown, timed))])
-    tables, figures = {}, {}
+    protocol = files.one_protocol([captions.protocol_of(values), *(facts.get("protocol", "sound") for facts in (shown, timed))])
+    notes = store.load_json(folder / "notes.json")
+    grids, figures = {}, {}
     if sampled:
         samples, seen = files.read_csv(folder / "posterior.csv"), store.load_json(folder / "posterior.json")
-        tables["posterior"] = (posterior.posterior_table(samples, methods), posterior.table_caption(samples))
-        figures["posterior"] = (data_uri(folder / "posterior.png"), files.caption("posterior_figure", protocol, **seen))
+        grids["posterior"] = (posterior_table.posterior_table(samples, methods), captions.posterior_caption(samples))
+        figures["posterior"] = (data_uri(folder / "posterior.png"), captions.caption("posterior_figure", protocol, **seen))
     return {
         "name": name,
         "protocol": protocol,
-        "tables": tables
+        "tables": grids
         | {
-            "table": (grid.table_1(values, methods), grid.table_caption(values, methods)),
-            "details": (grid.details(values, methods), grid.details_caption(values)),
-            "differences": (grid.differences(values, methods, differences), files.caption("differences", protocol)),
-            "training": (grid.training_table(training), files.caption("training", protocol)),
+            "table": (tables.main_table(values, methods), captions.table_caption(values, methods, notes["table"])),
+            "details": (tables.details(values, methods), captions.details_caption(values)),
+            "differences": (tables.differences(values, methods, differences), captions.caption("differences", protocol)),
+            "training": (tables.training_table(training), captions.caption("training", protocol)),
         },
         "figures": figures
         | {
-            "restorations": (data_uri(folder / "restorations.png"), files.caption("restorations", **shown)),
-            "mse_time": (data_uri(folder / "mse_time.png"), files.caption("mse_time", **timed)),
+            "restorations": (data_uri(folder / "restorations.png"), captions.caption("restorations", **shown)),
+            "mse_time": (data_uri(folder / "mse_time.png"), captions.caption("mse_time", **timed)),
         },
         "trained": len(training) > 0,
         "speedups": {files.title(at, {}): speed["says"] for at, speed in timed["speedups"].items()},
@@ -120,9 +121,9 @@ def main(arguments: list[str] | None = None) -> None:
         ]
         protocol = files.one_protocol(made["protocol"] for made in chapters)
         html = pages.get_template("page.html").render(
-            introduction=files.text("introduction", protocol),
+            introduction=captions.text("introduction", protocol),
             protocol=protocol,
-            protocol_says=files.text("protocol", protocol),
+            protocol_says=captions.protocol_text(protocol),
             chapters=chapters,
             missing=given.missing,
             config=given.config.read_text(),

@@ -1,4 +1,4 @@
-"""Posterior samples → how far they can be trusted, as a table, and what they look like, as a figure.
+"""Posterior samples → scores of their spread and their error, as a table, and what they look like, as a figure.
 
 posterior.csv                   a row for each measurement, method and metric: mean, its standard error, images, seeds, samples
 posterior.md, .tex              the same numbers as a table
@@ -10,51 +10,13 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import pandas as pd
 
 import store
-from metrics.posterior import POSTERIOR
-from reports import files, grid
+from reports import captions, files, posterior_table, writers
 from reports.restorations import draw, load
 
-KEYS = [*files.SCORE_KEYS, "samples"]
-SHOWN = [name for name in POSTERIOR if name != "spread"]
-DECIMALS = {"coverage_50": 3, "coverage_90": 3, "psnr_mean": 2, "psnr_sample": 2}  # of all others 4
 SAMPLES = 4  # in the figure
 DEVIATION = 0.5  # the largest there is for values in [0, 1], the brightest colour
-
-
-def summarise(scores: pd.DataFrame, measurements: list[str]) -> pd.DataFrame:
-    """A row for each measurement (in order), method and metric. Seeds are averaged within each image; images are the sample."""
-    rows = []
-    scores = scores.sort_values("measurement", key=lambda names: names.map(measurements.index), kind="stable")
-    for (dataset, measurement, method), cell in scores.groupby(["dataset", "measurement", "method"], sort=False):
-        per_image = cell.groupby("image")[list(POSTERIOR)].mean()
-        for metric, values in per_image.items():
-            counts = values.count(), cell["seed"].nunique(), cell["samples"].max()
-            rows.append((dataset, measurement, method, metric, values.mean(), values.sem(), *counts))
-    return pd.DataFrame(rows, columns=[*files.SCORE_KEYS[:3], "metric", "mean", "error", "images", "seeds", "samples"])
-
-
-def posterior_table(values: pd.DataFrame, methods: pd.DataFrame) -> grid.Grid:
-    """Coverage and scores of every method with a posterior; `methods` is methods.csv of `reports.table`."""
-    methods = methods[methods["method"].isin(values["method"])]
-    columns, cells = [], {method: [] for method in methods["method"]}
-    for measurement, here in values.groupby("measurement", sort=False):
-        means = here.pivot(index="method", columns="metric", values="mean")
-        for name in SHOWN:
-            metric, decimals = POSTERIOR[name], DECIMALS.get(name, 4)
-            unit = f" {metric.unit}" if metric.unit else ""
-            columns.append(grid.Column(files.title(measurement, {}), metric.title + unit + grid.ARROWS.get(metric.better, "")))
-            for method, row in cells.items():
-                mean = means[name].get(method, np.nan)
-                row.append(grid.Cell("–" if pd.isna(mean) else f"{mean:.{decimals}f}"))
-    return grid.Grid("method", columns, grid.sections(values, methods, cells))
-
-
-def table_caption(values: pd.DataFrame) -> str:
-    counts = {name: grid.span(values[name]) for name in ("images", "samples")}
-    return files.caption("posterior", **counts)
 
 
 def row(clean: np.ndarray, y: np.ndarray, samples: np.ndarray) -> np.ndarray:
@@ -71,7 +33,14 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files")
-    add("--scores", nargs="+", type=Path, required=True, metavar="CSV", help="every scores posterior.csv, one row an image")
+    add(
+        "--scores",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="CSV",
+        help="the scores files of posterior samples of every run (posterior.csv …), one row an image",
+    )
     add("--methods", type=Path, required=True, metavar="CSV", help="methods.csv of reports.table: rows, titles, what they see")
     add("--clean", type=Path, required=True, metavar="NPY", help="the clean test split")
     add("--measured", nargs="+", type=files.pair, required=True, metavar="NAME=NPY", help="measurement=path, in order")
@@ -84,11 +53,12 @@ def main(arguments: list[str] | None = None) -> None:
     with store.clear_errors():
         methods = files.read_csv(given.methods, ["method", "title", "clean"])
         order, measurements = list(methods["method"].unique()), [name for name, _ in given.measured]
-        values = summarise(files.read_cells(given.scores, [*KEYS, *POSTERIOR], given.dataset, measurements, order), measurements)
+        scores = files.read_scores(given.scores, True, given.dataset, measurements, order, ["samples"])
+        values = posterior_table.summarise(scores, measurements)
         files.write(given.output / "posterior.csv", values.to_csv(index=False))
-        table, below = posterior_table(values, methods), table_caption(values)
-        files.write(given.output / "posterior.md", grid.markdown(table, below))
-        files.write(given.output / "posterior.tex", grid.latex(table, below, f"tab:{given.dataset}-posterior"))
+        table, below = posterior_table.posterior_table(values, methods), captions.posterior_caption(values)
+        files.write(given.output / "posterior.md", writers.markdown(table, below))
+        files.write(given.output / "posterior.tex", writers.latex(table, below, f"tab:{given.dataset}-posterior"))
 
         found = files.by_measurement("--samples", given.samples, measurements, order, "--methods")
         titles = dict(zip(methods["method"], methods["title"], strict=True))

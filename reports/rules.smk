@@ -7,7 +7,8 @@ from config.provenance import code_of
 from datasets import PICTURES
 
 TABLES = [f"{name}.csv" for name in ("table", "differences", "methods", "training")]
-TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")] + ["summary.txt"]
+TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")]
+TABLES += ["notes.json", "summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
 PLOTS = [f"{name}{end}" for name in ("restorations", "mse_time") for end in FIGURE]
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
@@ -22,12 +23,20 @@ REPORTED = {name: [f"{config['results']}/report/{name}/{file}" for file in SHOWN
 
 rule table:
     input:
-        scores=RUNS.files("scores", "test.csv"),
+        scores=lambda wildcards: [
+            path
+            for name, program in METRICS_TO_RUN.items()
+            if not program.of_samples and ("labels" not in program.needs or datasets.classes(wildcards.dataset))
+            for path in RUNS.files("scores", f"{name}.csv")(wildcards)
+        ],
         timing=RUNS.files("scores", "timing.csv", RUNS.timed),
         models=RUNS.files("models", "train.json", RUNS.learned),
-        classified=lambda wildcards: (
-            f"{config['results']}/scores/{wildcards.dataset}/digits.csv" if datasets.classes(wildcards.dataset) else []
-        ),
+        ceilings=lambda wildcards: [
+            f"{config['results']}/scores/{wildcards.dataset}/{name}.csv"
+            for name, program in METRICS_TO_RUN.items()
+            if workflow.is_rule(f"ceiling_{name}") and ("labels" not in program.needs or datasets.classes(wildcards.dataset))
+        ],
+        measured=lambda wildcards: [path.replace("test.y.npy", "train.json") for path in RUNS.measured(wildcards)],
     output:
         expand("<results>/report/{{dataset}}/{file}", file=TABLES),
     log:
@@ -43,13 +52,14 @@ rule table:
         titles=TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
-        classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
+        measured=lambda wildcards: RUNS.measured_pairs(wildcards).replace("test.y.npy", "train.json"),
         reference=f"--reference {config['reference']}" if config["reference"] else "",
         folder=subpath(output[0], parent=True),
         code=code_of("reports.table", "reports/captions"),
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
-        "--models {params.models} {params.classified} --sees {params.sees:q} --absent {params.absent:q} --titles {params.titles:q} --order {params.order:q} "
+        "--models {params.models} --ceilings {input.ceilings} --measured-facts {params.measured} --sees {params.sees:q} "
+        "--absent {params.absent:q} --titles {params.titles:q} --order {params.order:q} "
         "--measurements {params.measurements:q} {params.reference} --output {params.folder} > {log} 2>&1"
 
 
@@ -126,7 +136,12 @@ rule mse_time:
 
 rule posterior:
     input:
-        scores=RUNS.files("scores", "posterior.csv", RUNS.sampled),
+        scores=lambda wildcards: [
+            path
+            for name, program in METRICS_TO_RUN.items()
+            if program.of_samples
+            for path in RUNS.files("scores", f"{name}.csv", RUNS.sampled)(wildcards)
+        ],
         samples=RUNS.files("restored", "posterior.npy", RUNS.sampled_and_pictured),
         methods="<results>/report/{dataset}/methods.csv",
         clean="<results>/clean/{dataset}/test.npy",

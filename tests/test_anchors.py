@@ -17,7 +17,7 @@ from measurements.drop_independent import DropIndependent
 from measurements.drop_patch import DropPatch
 from measurements.measure import measure
 from methods import contract
-from metrics.metrics import METRICS
+from metrics.quality import METRICS
 
 DATA = Path(os.environ.get("BENCH_DATA", "/nowhere"))
 
@@ -42,7 +42,7 @@ def faces() -> np.ndarray:
 def mean_scores(clean: np.ndarray, estimates: np.ndarray) -> tuple[float, float]:
     """PSNR and SSIM of each image, then their means."""
     pairs = list(zip(clean / 255.0, estimates.astype(np.float64), strict=True))
-    psnr, ssim = (np.mean([METRICS[name].of(*pair, None, None, None) for pair in pairs]) for name in ("psnr", "ssim"))
+    psnr, ssim = (np.mean([METRICS[name].of(*pair) for pair in pairs]) for name in ("psnr", "ssim"))
     return float(psnr), float(ssim)
 
 

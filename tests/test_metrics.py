@@ -16,15 +16,19 @@ from numpy.lib.stride_tricks import sliding_window_view
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import store
-from measurements import masks
-from metrics import classifier, posterior, score
-from metrics.metrics import METRICS, PAPER_METRICS, PSNR_CEILING
-from reports.files import SCORE_KEYS, TIMING
+from measurements.forward import from_facts
+from measurements.side_info import pack
+from metrics import declared, digit_classifier, digits, lpips, posterior, quality
+from metrics.declared import IDENTITY
+from metrics.quality import PSNR_CEILING
+from reports.files import KEYS, TIMING
 
 ROOT = Path(__file__).parents[1]
 PATCH = {"family": "drop_patch", "options": {"size": 4, "fill": 0.0}}
 NOISE = {"family": "add_noise", "options": {"sigma": 0.2}}
 FAMILIES = {"drops": PATCH, "noise": NOISE}
+METRICS = [name for name, metric in quality.METRICS.items() if not metric.mosaic_alone]
+MOSAIC_METRICS = list(quality.METRICS)
 
 
 @pytest.fixture
@@ -32,9 +36,14 @@ def rng():
     return np.random.default_rng(0)
 
 
-def metric(name, x, estimate, *, y=None, mask=None, family=PATCH) -> float:
-    mask = np.ones(x.shape, bool) if mask is None else mask
-    return METRICS[name].of(x, estimate, x if y is None else y, mask, family)
+def metric(name, x, estimate, *, y=None, mask=None, family=PATCH, shown=None) -> float:
+    """One metric of one image; everything is observed and shown unless said otherwise."""
+    forward, mask = from_facts(family), np.ones(x.shape, bool) if mask is None else mask
+    s = mask[None] if forward.has_mask else np.full((1, 1, 1, 1), forward.sigma)
+    predicted = forward.predict(estimate[None], s)[0]
+    shown = np.ones(x.shape, bool) if shown is None else shown
+    measurement = quality.Measurement(x if y is None else y, mask, predicted, forward.sigma, shown)
+    return quality.METRICS[name].of(x, estimate, measurement)
 
 
 def ssim_by_formula(x: np.ndarray, estimate: np.ndarray) -> float:
@@ -156,10 +165,21 @@ def test_consistency_of_the_truth_is_about_one_under_noise(rng, sigma):
     assert metric("consistency", x, y + 2 * sigma, y=y, family=family) == pytest.approx(4)
 
 
-def test_consistency_without_any_noise_does_not_apply():
+def test_consistency_without_any_noise_is_that_of_exact_values():
     """σ = 0 is allowed by the configuration."""
-    x = np.zeros((8, 8, 1))
-    assert not np.isfinite(metric("consistency", x, x, family={"family": "add_noise", "options": {"sigma": 0.0}}))
+    x, exact = np.zeros((8, 8, 1)), {"family": "add_noise", "options": {"sigma": 0.0}}
+    assert metric("consistency", x, x, family=exact) == 0
+    assert metric("consistency", x, x + 0.1, family=exact) == pytest.approx(0.01)
+
+
+def test_values_that_no_training_measurement_shows_are_left_out():
+    x, mask, shown = np.zeros((4, 4, 1)), np.ones((4, 4, 1), bool), np.ones((4, 4, 1), bool)
+    mask[0] = False  # four values are missing
+    shown[0, :2] = False  # two of them in every training measurement
+    estimate = np.where(shown, 0.1, 0.5)
+    assert metric("mse_unobserved", x, estimate, mask=mask, shown=shown) == pytest.approx((0.01 + 0.25) / 2)
+    assert metric("mse_unobserved_shown", x, estimate, mask=mask, shown=shown) == pytest.approx(0.01)
+    assert np.isnan(metric("mse_unobserved_shown", x, estimate, mask=mask)), "which is mse_unobserved"
 
 
 # The table and the command
@@ -174,38 +194,34 @@ def made(
     told = rng.random((n, 9, 8, 1)) < 0.7 if family is PATCH else np.full((n, 1, 1, 1), 0.2, np.float32)
     y = np.where(told, clean / 255, 0) if family is PATCH else clean / 255 + 0.2 * rng.standard_normal(clean.shape)
     estimates = rng.random((steps, batch, 9, 8, 3) if steps else clean.shape)
-    arrays = {"clean": clean, "y": y.astype(np.float16), "theta": told, "estimates": estimates.astype(np.float16)}
+    arrays = {"clean": clean, "y": y.astype(np.float16), "side_info": told, "estimates": estimates.astype(np.float16)}
     for name, array in arrays.items():
-        stored = masks.pack(array) if array.dtype == bool else array
+        stored = pack(array) if array.dtype == bool else array
         np.save(tmp_path / f"{name if name in ('clean', 'estimates') else f'test.{name}'}.npy", stored)
+    np.save(tmp_path / "train.shown.npy", np.ones(clean.shape[1:], np.uint32))
     of = {"dataset": "made", "measurement": "some", "split": "test", "seed": 0, "protocol": protocol}
     store.save_json(tmp_path / "test.json", of | family)
     facts = {"method": "dice", "dataset": "made", "measurement": "some", "seed": seed, "options": {}, "threads": 2}
     facts["protocol"] = protocol
     taken = {"steps": [1, 2, 40][:steps], "seconds": [0.25, 0.5, 10.0][:steps], "runs": 5, "images": batch, "others_busy": 0.0}
     store.save_json(tmp_path / "estimates.json", facts | (taken if steps else {"seconds": 1.5}) | {"device": "a processor, old"})
-    places = {"clean": "clean", "y": "test.y", "theta": "test.theta", "estimates": "estimates"}
+    places = {"clean": "clean", "y": "test.y", "side-info": "test.side_info", "shown": "train.shown", "estimates": "estimates"}
     flags = [text for name, stem in places.items() for text in (f"--{name}", str(tmp_path / f"{stem}.npy"))]
     return [*flags, "--output", str(tmp_path / "scores.csv")], arrays
 
 
 def run(args: list[str]) -> subprocess.CompletedProcess:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    line = [sys.executable, "-m", "metrics.score", *args]
+    line = [sys.executable, "-m", "metrics.quality", *args]
     return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
 
 
-def run_here(args: list[str], monkeypatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["score", *args])
-    score.main()
-
-
 def test_scores_of_a_set_are_those_of_its_images(rng):
-    """Whole pixels are lost here: θ of one channel speaks for all three."""
+    """Whole pixels are missing here: a mask of one channel holds for all three."""
     clean, estimates = rng.integers(0, 256, (4, 8, 8, 3), np.uint8), rng.random((4, 8, 8, 3)).astype(np.float16)
     told = rng.random((4, 8, 8, 1)) < 0.5
     y = np.where(told, clean / 255, 0).astype(np.float16)
-    table = score.scores(clean, estimates, y, masks.pack(told), PATCH)
+    table = quality.scores(clean, estimates, y, pack(told), from_facts(PATCH))
     assert list(table) == ["image", *METRICS] and list(table["image"]) == [0, 1, 2, 3]
     for i, row in table.iterrows():
         error = (clean[i] / 255 - estimates[i].astype(float)) ** 2
@@ -221,18 +237,14 @@ def test_a_file_of_estimates_has_a_row_per_image(tmp_path, family):
     done = run(args)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert (
-        list(table) == [*score.IDENTITY, "image", *METRICS]
-        and set(SCORE_KEYS) < set(table)
-        and list(table["image"]) == [0, 1, 2, 3, 4]
-    )
+    assert list(table) == [*IDENTITY, "image", *METRICS] and set(KEYS) < set(table) and list(table["image"]) == [0, 1, 2, 3, 4]
     assert (table[["dataset", "measurement", "method", "seed"]] == ["made", "some", "dice", 3]).all(axis=None)
     error = ((arrays["clean"] / 255 - arrays["estimates"].astype(float)) ** 2).mean((1, 2, 3))
     np.testing.assert_allclose(table["mse"], error, rtol=1e-6)
     np.testing.assert_allclose(table["psnr"], -10 * np.log10(error), rtol=1e-6)
     assert table["mse_unobserved"].isna().all() == (family == "noise")
     distance = (arrays["y"].astype(float) - arrays["estimates"].astype(float)) ** 2
-    seen = np.broadcast_to(arrays["theta"] if family == "drops" else True, distance.shape)
+    seen = np.broadcast_to(arrays["side_info"] if family == "drops" else True, distance.shape)
     by_hand = [d[m].mean() / (1 if family == "drops" else 0.04) for d, m in zip(distance, seen, strict=True)]
     np.testing.assert_allclose(table["consistency"], by_hand, rtol=1e-6)
 
@@ -251,39 +263,33 @@ def test_a_timing_batch_has_a_row_per_step(tmp_path):
     np.testing.assert_allclose(table["psnr"], -10 * np.log10(error.mean((2, 3, 4))).mean(1), rtol=1e-6)
     distance = (arrays["y"][:3].astype(float) - arrays["estimates"].astype(float)) ** 2
     for name, square in {"mse_observed": error, "consistency": distance}.items():
-        seen = [[e[np.broadcast_to(m, e.shape)].mean() for e, m in zip(s, arrays["theta"][:3], strict=True)] for s in square]
+        seen = [[e[np.broadcast_to(m, e.shape)].mean() for e, m in zip(s, arrays["side_info"][:3], strict=True)] for s in square]
         np.testing.assert_allclose(table[name], np.mean(seen, 1), rtol=1e-6)
 
 
-def test_a_method_without_seed_has_an_empty_one(tmp_path, monkeypatch):
-    run_here(made(tmp_path, PATCH, seed=None)[0], monkeypatch)
+def test_a_method_without_seed_has_an_empty_one(tmp_path):
+    quality.main(made(tmp_path, PATCH, seed=None)[0])
     assert pd.read_csv(tmp_path / "scores.csv")["seed"].isna().all()
 
 
-def test_accuracy_is_what_the_classifier_found(tmp_path, monkeypatch):
-    args, _ = made(tmp_path, PATCH)
-    run_here(args, monkeypatch)
-    assert pd.read_csv(tmp_path / "scores.csv")["accuracy"].isna().all()
-    pd.DataFrame({"image": range(5), "correct": [1, 0, 0, 1, 1]}).to_csv(tmp_path / "digits.csv", index=False)
-    run_here([*args, "--classified", str(tmp_path / "digits.csv")], monkeypatch)
-    assert list(pd.read_csv(tmp_path / "scores.csv")["accuracy"]) == [1, 0, 0, 1, 1]
-
-
-@pytest.mark.parametrize("missing", ["clean.npy", "test.y.npy", "test.theta.npy", "estimates.npy", "test.json", "estimates.json"])
-def test_a_missing_input_is_named_and_nothing_written(tmp_path, monkeypatch, missing):
+@pytest.mark.parametrize(
+    "missing",
+    ["clean.npy", "test.y.npy", "test.side_info.npy", "train.shown.npy", "estimates.npy", "test.json", "estimates.json"],
+)
+def test_a_missing_input_is_named_and_nothing_written(tmp_path, missing):
     args, _ = made(tmp_path, PATCH)
     (tmp_path / missing).unlink()
     with pytest.raises(SystemExit, match=f"{missing}: no such file") as refusal:
-        run_here(args, monkeypatch)
+        quality.main(args)
     assert "\n" not in str(refusal.value)
     assert not list(tmp_path.glob("*scores*"))
 
 
-def test_estimates_of_another_number_of_images_are_refused_and_nothing_written(tmp_path, monkeypatch):
+def test_estimates_of_another_number_of_images_are_refused_and_nothing_written(tmp_path):
     args, arrays = made(tmp_path, PATCH)
     np.save(tmp_path / "estimates.npy", arrays["estimates"][:4])
     with pytest.raises((SystemExit, ValueError)):
-        run_here(args, monkeypatch)
+        quality.main(args)
     assert not list(tmp_path.glob("*scores*"))
 
 
@@ -296,11 +302,11 @@ def mosaic_by_hand(images):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_paper_s_protocol_scores_the_first_64_images_once_as_a_mosaic(tmp_path, monkeypatch, family):
+def test_the_paper_s_protocol_scores_the_first_64_images_once_as_a_mosaic(tmp_path, family):
     args, arrays = made(tmp_path, FAMILIES[family], protocol="paper", n=70)
-    run_here(args, monkeypatch)
+    quality.main(args)
     (row,) = pd.read_csv(tmp_path / "scores.csv").to_dict("records")
-    assert list(row) == [*score.IDENTITY, "image", *PAPER_METRICS] and row["protocol"] == "paper"
+    assert list(row) == [*IDENTITY, "image", *MOSAIC_METRICS] and row["protocol"] == "paper"
     x, estimate = mosaic_by_hand(arrays["clean"]) / 255, mosaic_by_hand(arrays["estimates"]).astype(float)
     assert x.shape == (72, 64, 3)
     assert row["mse"] == pytest.approx(((x - estimate) ** 2).mean())
@@ -310,55 +316,56 @@ def test_the_paper_s_protocol_scores_the_first_64_images_once_as_a_mosaic(tmp_pa
     guessed = structural_similarity(2 * x - 1, 2 * estimate - 1, data_range=2, channel_axis=2)
     assert row["ssim_range_2"] == pytest.approx(guessed, abs=1e-6)
     if family == "drops":
-        lost = ~np.broadcast_to(mosaic_by_hand(arrays["theta"]), x.shape)
+        lost = ~np.broadcast_to(mosaic_by_hand(arrays["side_info"]), x.shape)
         assert row["mse_unobserved"] == pytest.approx(((x - estimate)[lost] ** 2).mean())
 
 
 def test_range_2_flatters_grey_images_in_the_unit_range(rng):
     x = rng.random((28, 28, 1))
     estimate = np.clip(x + 0.1 * rng.standard_normal(x.shape), 0, 1)
-    found = PAPER_METRICS["ssim_range_2"].of(x, estimate, x, None, PATCH)
+    found = metric("ssim_range_2", x, estimate)
     assert found == pytest.approx(structural_similarity(x, estimate, data_range=2, channel_axis=2))
     assert metric("ssim", x, estimate) < found < 1
 
 
-def test_a_timing_batch_under_the_paper_s_protocol_is_a_mosaic_at_every_step(tmp_path, monkeypatch):
+def test_a_timing_batch_under_the_paper_s_protocol_is_a_mosaic_at_every_step(tmp_path):
     args, arrays = made(tmp_path, PATCH, steps=2, protocol="paper", n=66, batch=64)
-    run_here(args, monkeypatch)
+    quality.main(args)
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert {*TIMING, "protocol", *PAPER_METRICS} == set(table)
+    assert {*TIMING, "protocol", *MOSAIC_METRICS} == set(table)
     error = ((arrays["clean"][:64] / 255 - arrays["estimates"].astype(float)) ** 2).mean((1, 2, 3, 4))
     np.testing.assert_allclose(table["psnr"], -10 * np.log10(error), rtol=1e-6)
 
 
-def test_too_few_images_for_a_mosaic_are_one_line(tmp_path, monkeypatch):
-    with pytest.raises(SystemExit, match="^the paper's protocol scores a mosaic of 64 images, here are 5; "):
-        run_here(made(tmp_path, PATCH, protocol="paper")[0], monkeypatch)
+def test_too_few_images_for_a_mosaic_are_one_line(tmp_path):
+    with pytest.raises(SystemExit, match="^the switch mosaic of the protocol scores a mosaic of 64 images, here are 5; "):
+        quality.main(made(tmp_path, PATCH, protocol="paper")[0])
 
 
-def test_estimates_of_another_protocol_than_the_measurements_are_refused(tmp_path, monkeypatch):
+def test_estimates_of_another_protocol_than_the_measurements_are_refused(tmp_path):
     args, _ = made(tmp_path, PATCH, protocol="paper", n=64)
     facts = store.load_json(tmp_path / "test.json")
     store.save_json(tmp_path / "test.json", {key: value for key, value in facts.items() if key != "protocol"})
     with pytest.raises(SystemExit, match=r"estimates.npy: restored under protocol paper, .*; restore them again$"):
-        run_here(args, monkeypatch)
+        quality.main(args)
     assert not list(tmp_path.glob("*scores*"))
 
 
-def test_scoring_needs_no_torch():
-    code = "import sys, metrics.score, metrics.posterior; sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize("module", ["metrics.quality", "metrics.posterior", "reports.table", "reports.page", "reports.posterior"])
+def test_scoring_and_reports_need_no_torch(module):
+    code = f"import sys, {module}; from metrics import declared; declared.programs(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120).returncode == 0
 
 
 # Posterior samples
 
-WHOLE = np.full((1, 1, 1, 1), 0.2, np.float32)  # θ of noise: every value is open
+WHOLE = np.full((1, 1, 1, 1), 0.2, np.float32)  # side information of noise: every value is open
 
 
 def of(name, x, samples, free=None) -> float:
     """A metric of one image [H, W, C] and its samples [K, H, W, C]; every value is open unless `free` says otherwise."""
     x, samples = np.asarray(x, float), np.asarray(samples, float)
-    return posterior.POSTERIOR[name].of(x, samples, np.ones(x.shape, bool) if free is None else free)
+    return posterior.METRICS[name].of(x, samples, np.ones(x.shape, bool) if free is None else free)
 
 
 def one(*values):
@@ -430,7 +437,7 @@ def exact(rng, count: int, sigma=0.1) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("count", [4, 32])
 def test_an_exact_posterior_has_the_coverage_it_states(rng, count):
     clean, samples = exact(rng, count)
-    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0)).mean()
+    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0), from_facts(NOISE)).mean()
     noise = (0.25 / clean.size) ** 0.5
     assert table["coverage_50"] == pytest.approx(0.5, abs=4 * noise)
     assert table["coverage_90"] == pytest.approx(0.9, abs=4 * noise)
@@ -442,9 +449,9 @@ def test_an_exact_posterior_has_the_coverage_it_states(rng, count):
 def test_too_sure_covers_too_little_and_either_costs_score(rng, width, less):
     clean, samples = exact(rng, 32)
     told = np.repeat(WHOLE, len(clean), 0)
-    right = posterior.scores(clean, samples, told).mean()
+    right = posterior.scores(clean, samples, told, from_facts(NOISE)).mean()
     centre = samples.astype(float).mean(0)
-    wrong = posterior.scores(clean, (centre + width * (samples - centre)).astype(np.float16), told).mean()
+    wrong = posterior.scores(clean, (centre + width * (samples - centre)).astype(np.float16), told, from_facts(NOISE)).mean()
     assert (wrong["coverage_50"] < right["coverage_50"] - 0.05) == less
     assert (wrong["coverage_50"] > right["coverage_50"] + 0.05) != less
     assert wrong["crps"] > 1.02 * right["crps"] and wrong["energy"] > right["energy"]
@@ -452,43 +459,42 @@ def test_too_sure_covers_too_little_and_either_costs_score(rng, width, less):
 
 def test_a_sample_has_twice_the_error_of_the_mean_of_an_exact_posterior(rng):
     clean, samples = exact(rng, 32)
-    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0)).mean()
+    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0), from_facts(NOISE)).mean()
     # 3.01 dB but for the mean of 32 samples, whose squared error is 1 + 1/32 of the exact mean's
     assert table["psnr_mean"] - table["psnr_sample"] == pytest.approx(10 * np.log10(2 / (1 + 1 / 32)), abs=0.05)
 
 
-def run_posterior(tmp_path, monkeypatch, samples) -> dict:
+def run_posterior(tmp_path, samples) -> dict:
     """The arrays of the files beside the samples, masks as bool."""
     args, arrays = made(tmp_path, PATCH)
     np.save(tmp_path / "samples.npy", samples)
     store.save_json(tmp_path / "samples.json", store.load_json(tmp_path / "estimates.json"))
-    flags = ["--clean", "clean", "--theta", "test.theta", "--samples", "samples"]
+    flags = ["--clean", "clean", "--side-info", "test.side_info", "--samples", "samples"]
     given = [part if part.startswith("--") else str(tmp_path / f"{part}.npy") for part in flags]
-    monkeypatch.setattr(sys, "argv", ["posterior", *given, "--output", str(tmp_path / "posterior.csv")])
-    posterior.main()
+    posterior.main([*given, "--output", str(tmp_path / "posterior.csv")])
     return arrays
 
 
-def test_posterior_command_has_a_row_per_sampled_image(tmp_path, monkeypatch, rng):
+def test_posterior_command_has_a_row_per_sampled_image(tmp_path, rng):
     samples = rng.random((6, 3, 9, 8, 3)).astype(np.float16)  # of the first three of five images
-    arrays = run_posterior(tmp_path, monkeypatch, samples)
+    arrays = run_posterior(tmp_path, samples)
     table = pd.read_csv(tmp_path / "posterior.csv")
-    assert list(table) == [*score.IDENTITY, "image", *posterior.POSTERIOR, "samples"] and list(table["image"]) == [0, 1, 2]
+    assert list(table) == [*IDENTITY, "image", *posterior.METRICS, "samples"] and list(table["image"]) == [0, 1, 2]
     assert (table[["dataset", "measurement", "method", "seed", "samples"]] == ["made", "some", "dice", 3, 6]).all(axis=None)
-    clean, theta = arrays["clean"], arrays["theta"]
-    lost = np.broadcast_to(~theta, clean.shape)[1]
+    clean, seen = arrays["clean"], arrays["side_info"]
+    lost = np.broadcast_to(~seen, clean.shape)[1]
     by_hand = of("crps", clean[1] / 255, samples[:, 1], lost)
     assert table["crps"][1] == pytest.approx(by_hand, rel=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(3, 9, 8, 3), (6, 9, 9, 8, 3), (6, 3, 9, 8, 1)])
-def test_samples_of_other_images_are_refused_in_one_line(tmp_path, monkeypatch, shape):
+def test_samples_of_other_images_are_refused_in_one_line(tmp_path, shape):
     with pytest.raises(SystemExit, match="samples.npy: holds .* not samples") as refusal:
-        run_posterior(tmp_path, monkeypatch, np.zeros(shape, np.float16))
+        run_posterior(tmp_path, np.zeros(shape, np.float16))
     assert "\n" not in str(refusal.value) and not (tmp_path / "posterior.csv").exists()
 
 
-# The classifier
+# Digits
 
 
 def bars(rng, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -501,56 +507,139 @@ def bars(rng, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture
 def threads():
-    """The command sets the threads of this process."""
+    """The commands set the threads of this process."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
 
 
-def run_classifier(monkeypatch, *args) -> None:
-    monkeypatch.setattr(sys, "argv", ["classifier", *map(str, args)])
-    classifier.main()
+def flags(**paths) -> list[str]:
+    return [text for name, path in paths.items() for text in (f"--{name}", str(path))]
 
 
-def test_classifier_learns_and_says_what_it_sees(tmp_path, monkeypatch, rng, threads):
-    monkeypatch.setattr(classifier, "STEPS", 40)
+def test_the_accuracy_of_digits_is_what_the_classifier_sees(tmp_path, monkeypatch, rng, threads):
+    monkeypatch.setattr(digit_classifier, "STEPS", 40)
     images, labels = bars(rng, 200)
     np.save(tmp_path / "x.npy", images)
     np.save(tmp_path / "labels.npy", labels)
     for name in ("a.pt", "b.pt"):
-        run_classifier(monkeypatch, "train", "--clean", tmp_path / "x.npy", "--labels", tmp_path / "labels.npy", "--classes", 2,
-                       "--output", tmp_path / name)  # fmt: skip
+        made = flags(clean=tmp_path / "x.npy", labels=tmp_path / "labels.npy", classes=2, output=tmp_path / name)
+        digit_classifier.main(made)
     first, second = (torch.load(tmp_path / name, weights_only=True)["weights"] for name in ("a.pt", "b.pt"))
     assert all(torch.equal(first[key], second[key]) for key in first)
 
     fresh, truth = bars(rng, 61)
     wrong = np.where(np.arange(61) < 7, 1 - truth, truth)
     np.save(tmp_path / "restored.npy", (fresh / 255).astype(np.float16))
+    store.save_json(tmp_path / "restored.json", {"dataset": "d", "measurement": "m", "method": "n", "seed": 3})
     np.save(tmp_path / "wrong.npy", wrong.astype(np.uint8))
-    run_classifier(monkeypatch, "predict", "--images", tmp_path / "restored.npy", "--labels", tmp_path / "wrong.npy",
-                   "--model", tmp_path / "a.pt", "--output", tmp_path / "digits.csv")  # fmt: skip
+    others = {"labels": tmp_path / "wrong.npy", "classifier": tmp_path / "a.pt", "output": tmp_path / "digits.csv"}
+    digits.main(flags(estimates=tmp_path / "restored.npy", **others))
     table = pd.read_csv(tmp_path / "digits.csv")
-    assert list(table) == ["image", "label", "predicted", "probability", "correct"]
+    assert list(table) == [*IDENTITY, "image", "label", "predicted", "probability", "accuracy"] and set(KEYS) < set(table)
     assert list(table["predicted"]) == list(truth) and list(table["label"]) == list(wrong)
-    assert list(table["correct"]) == [0] * 7 + [1] * 54
+    assert list(table["accuracy"]) == [0] * 7 + [1] * 54 and (table["protocol"] == "sound").all()
     assert (table["probability"][:7] < 0.5).all() and (table["probability"][7:] > 0.5).all()
+
+    np.save(tmp_path / "clean.npy", fresh)
+    digits.main(flags(ceiling=tmp_path / "clean.npy", **others))
+    ceiling = pd.read_csv(tmp_path / "digits.csv")
+    assert list(ceiling["accuracy"]) == list(table["accuracy"]) and ceiling["method"].isna().all()
 
 
 def test_a_classified_image_does_not_depend_on_its_neighbours(rng):
-    images, labels = bars(rng, 8)
-    net = classifier.network(1, 2).eval()
-    together = classifier.predict(net, images, labels)["probability"]
-    alone = classifier.predict(net, images[3:4], labels[3:4])["probability"]
-    assert alone[0] == pytest.approx(together[3], abs=1e-6)
+    images, _ = bars(rng, 8)
+    net = digit_classifier.network(1, 2).eval()
+    together, alone = digit_classifier.probabilities(net, images), digit_classifier.probabilities(net, images[3:4])
+    np.testing.assert_allclose(alone[0], together[3], atol=1e-6)
 
 
 @pytest.mark.parametrize("what", ["absent", "broken", "other channels"])
 def test_a_classifier_that_does_not_fit_is_named_in_one_line(tmp_path, what):
     path = tmp_path / "model.pt"
     if what != "absent":
-        torch.save({"classes": 2, "weights": classifier.network(3, 2).state_dict()}, path)
+        torch.save({"classes": 2, "weights": digit_classifier.network(3, 2).state_dict()}, path)
     if what == "broken":
         path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(SystemExit, match=f"{path}: no") as refusal:
-        classifier.load(path, 1)
+        digit_classifier.load(path, 1)
     assert "\n" not in str(refusal.value)
+
+
+# LPIPS, with made-up weights
+
+
+@pytest.fixture(scope="module")
+def lpips_file(tmp_path_factory) -> Path:
+    """Random weights, in the file that metrics/lpips.py describes."""
+    torch.manual_seed(0)
+    state, inputs = {}, 3
+    shapes = {"1.0": (64, 11), "2.3": (192, 5), "3.6": (384, 3), "4.8": (256, 3), "5.10": (256, 3)}
+    for place, (layer, (outputs, kernel)) in enumerate(shapes.items()):
+        state[f"net.slice{layer}.weight"] = torch.randn(outputs, inputs, kernel, kernel) / (inputs * kernel**2) ** 0.5
+        state[f"net.slice{layer}.bias"] = 0.1 * torch.randn(outputs)
+        state[f"lin{place}.model.1.weight"] = torch.rand(1, outputs, 1, 1)
+        inputs = outputs
+    path = tmp_path_factory.mktemp("weights") / "lpips_alex.pth"
+    torch.save(state, path)
+    return path
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (48, 96, 1)])
+def test_lpips_is_a_distance(lpips_file, rng, shape):
+    network = lpips.load(lpips_file, lpips.hash_of(lpips_file))
+    x = rng.integers(0, 256, (3, *shape), np.uint8)
+    near = np.clip(x / 255 + 0.05 * rng.standard_normal(x.shape), 0, 1).astype(np.float16)
+    far = np.clip(x / 255 + 0.5 * rng.standard_normal(x.shape), 0, 1).astype(np.float16)
+    assert np.abs(lpips.distances(network, x, x)).max() == 0
+    d = lpips.distances(network, x, near)
+    np.testing.assert_allclose(d, lpips.distances(network, near, x), rtol=1e-5)
+    assert d.shape == (3,) and (d > 0).all() and (lpips.distances(network, x, far) > d).all()
+    np.testing.assert_allclose(lpips.distances(network, x[1:2], near[1:2]), d[1:2], rtol=1e-4)
+
+
+def test_lpips_expands_grey_images_to_three_channels(lpips_file, rng):
+    network = lpips.load(lpips_file, lpips.hash_of(lpips_file))
+    x, y = rng.integers(0, 256, (2, 2, 40, 64, 1), np.uint8)
+    colour = [np.repeat(images, 3, axis=3) for images in (x, y)]
+    np.testing.assert_allclose(lpips.distances(network, x, y), lpips.distances(network, *colour), rtol=1e-5)
+
+
+def test_lpips_writes_a_scores_file_and_refuses_other_weights(tmp_path, lpips_file, threads):
+    args, arrays = made(tmp_path, PATCH)
+    keep = args.index("--clean"), args.index("--estimates"), args.index("--output")
+    args = [part for at in keep for part in args[at : at + 2]] + ["--weights", str(lpips_file)]
+    lpips.main([*args, "--sha256", lpips.hash_of(lpips_file)])
+    table = pd.read_csv(tmp_path / "scores.csv")
+    assert list(table) == [*IDENTITY, "image", "lpips"] and len(table) == 5 and (table["lpips"] > 0).all()
+    with pytest.raises(SystemExit, match="its SHA-256 is [0-9a-f]{64}, the configuration says 00") as refusal:
+        lpips.main([*args, "--sha256", "0" * 64])
+    assert "\n" not in str(refusal.value)
+    torch.save({"something": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(SystemExit, match="other.pth: not the weights of LPIPS") as refusal:
+        lpips.load(tmp_path / "other.pth", lpips.hash_of(tmp_path / "other.pth"))
+    assert "\n" not in str(refusal.value)
+    with pytest.raises(SystemExit, match="gone.pth: no such file"):
+        lpips.load(tmp_path / "gone.pth", "")
+
+
+# What is declared
+
+
+def test_every_metric_is_declared_once_and_completely():
+    programs = declared.programs()
+    assert set(programs) == {"quality", "digits", "lpips", "posterior"}
+    names = [name for program in programs.values() for name in program.metrics]
+    assert len(names) == len(set(names))
+    for name in names:
+        metric = next(program.metrics[name] for program in programs.values() if name in program.metrics)
+        assert metric.title and metric.says.endswith(".") and metric.shown in declared.SHOWN, name
+
+
+def test_which_programs_apply_follows_from_weights_and_protocol():
+    def running(weights, protocol):
+        return {name for name, program in declared.programs().items() if program.applies(weights, protocol)}
+
+    assert running({}, "sound") == {"quality", "digits", "posterior"}
+    assert running({"lpips": {}}, "fresh_theta") == {"quality", "digits", "posterior", "lpips"}
+    assert running({"lpips": {}}, "paper") == running({}, "mosaic") == {"quality", "posterior"}

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,8 @@ import pytest
 from scipy import stats
 
 import store
-from metrics.metrics import METRICS
-from metrics.posterior import POSTERIOR
-from reports import files, grid, mse_time, page, posterior, restorations, table
+from metrics import declared
+from reports import captions, files, mse_time, page, posterior, restorations, statistics, table, tables
 from reports.bootstrap import REPLICATES, Bootstrap, image_counts, interval, seed_weights, separated
 
 MEASUREMENTS = ["drop_patch", "add_noise"]
@@ -23,6 +24,8 @@ LEARNED = ["acsg", "ambient_vaegan", "supervised"]
 SAMPLING = ["ambient_vaegan", "supervised"]
 SEES = {m: {"clean": "train" if m == "supervised" else "no", "theta": "no", "learned": m in LEARNED} for m in ORDER}
 IMAGES = 9
+SCORED = ["mse", "psnr", "ssim", "accuracy", "mse_observed", "mse_unobserved", "mse_unobserved_shown", "consistency"]
+ROOT = Path(__file__).parents[1]
 
 
 def curve(seconds, mse):
@@ -33,7 +36,7 @@ def curve(seconds, mse):
 def results(tmp_path):
     """Scores, timing, models and images of every method on CelebA; {argument: its values}."""
     rng = np.random.default_rng(0)
-    kinds = ["scores", "timing", "models", "restored", "measured", "posterior", "samples"]
+    kinds = ["scores", "digits", "timing", "models", "restored", "measured", "posterior", "samples"]
     found = {kind: [] for kind in kinds} | {"clean": [tmp_path / "test.npy"]}
     np.save(found["clean"][0], rng.integers(0, 256, (IMAGES, 8, 8, 3), np.uint8))
     for measurement in MEASUREMENTS:
@@ -49,17 +52,19 @@ def results(tmp_path):
                 folder = tmp_path / measurement / method / str(seed)
                 folder.mkdir(parents=True)
                 key = {"dataset": "celeba", "measurement": measurement, "method": method, "seed": seed}
-                scores = pd.DataFrame({**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in METRICS})
+                scores = pd.DataFrame({**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in SCORED})
                 scores["psnr"] += 2 * skill
                 scores["accuracy"] = (scores["accuracy"] > 0.3).astype(int)
                 if measurement == "add_noise":
-                    scores["mse_unobserved"] = np.nan
+                    scores[["mse_unobserved", "mse_unobserved_shown"]] = np.nan
                 steps = 4 if method == "acsg" else 1
                 timing = pd.DataFrame({**key, "step": range(1, steps + 1), "mse": 0.1, "psnr": 10.0, "images": 64})
                 timing = timing.assign(seconds=0.25 * timing["step"], device="a processor", threads=2)
-                scores.to_csv(folder / "test.csv", index=False)
+                scores.drop(columns="accuracy").to_csv(folder / "quality.csv", index=False)
+                scores[[*key, "image", "accuracy"]].to_csv(folder / "digits.csv", index=False)
                 timing.to_csv(folder / "timing.csv", index=False)
-                found["scores"].append(folder / "test.csv")
+                found["scores"].append(folder / "quality.csv")
+                found["digits"].append(folder / "digits.csv")
                 found["timing"].append(folder / "timing.csv")
                 if method in LEARNED:
                     counts = {"encoder": 1000, "decoder": 234}
@@ -68,7 +73,9 @@ def results(tmp_path):
                     (folder / "train.json").write_text(json.dumps(facts))
                     found["models"].append(f"celeba/{measurement}/{method}/{seed}={folder / 'train.json'}")
                 if method in SAMPLING:
-                    spread = pd.DataFrame({**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in POSTERIOR})
+                    spread = pd.DataFrame(
+                        {**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in declared.of_samples()}
+                    )
                     spread.assign(samples=5).to_csv(folder / "posterior.csv", index=False)
                     found["posterior"].append(folder / "posterior.csv")
                     if seed == 0:
@@ -88,12 +95,14 @@ def run(program, results, output, *wanted, **others):
     for name in wanted:
         arguments += [f"--{name}", *results[name]]
     for name, value in others.items():
-        arguments += [f"--{name}", str(value)]
+        arguments += [f"--{name.replace('_', '-')}", str(value)]
     program.main(arguments)
 
 
 def run_table(results, output, **others):
-    run(table, results, output, "scores", "timing", "models", sees=json.dumps(SEES), **others)
+    """Of all scores files, unless `others` say otherwise."""
+    both = results | {"scores": results["scores"] + results["digits"]}
+    run(table, both, output, "scores", "timing", "models", sees=json.dumps(SEES), **others)
 
 
 def run_posterior(results, output, **others):
@@ -248,13 +257,13 @@ def standing(metric="psnr", **scores):
     noise, rows = rng.normal(size=100), []
     cells = {}
     for method, mean in scores.items():
-        cells[method] = np.full((1, 100, len(table.AT)), np.nan)
-        cells[method][..., table.AT[metric]] = mean + noise + 0.1 * rng.normal(size=100)
+        cells[method] = np.full((1, 100, len(statistics.PLACE)), np.nan)
+        cells[method][..., statistics.PLACE[metric]] = mean + noise + 0.1 * rng.normal(size=100)
         rows.append(("d", method, metric, method))
     replicates = {"m": Bootstrap(cells)}
     scored = pd.DataFrame({"dataset": "d", "measurement": "m", "method": list(scores), "seed": np.nan})
-    values = table.summarise(scored, replicates, list(scores))
-    return table.place(values, replicates, set(scores) - {"clean"}).set_index("method")["best"].to_dict()
+    values = statistics.summarise(scored, replicates, list(scores))
+    return statistics.placed(values, replicates, set(scores) - {"clean"}).set_index("method")["best"].to_dict()
 
 
 def test_bold_is_what_is_separated_from_all_others():
@@ -266,7 +275,7 @@ def test_bold_is_what_is_separated_from_all_others():
 
 def test_the_marks_of_all_tables_are_those_of_table_csv(report):
     values = pd.read_csv(report / "table.csv", keep_default_na=False)
-    shown = values[values["metric"].isin(grid.MAIN)]
+    shown = values[values["metric"].isin(tables.MAIN)]
     best, tied = ((shown["best"] == mark).sum() for mark in ("best", "tied"))
     assert best and tied and set(values["method"][values["best"] != ""]) <= set(ORDER) - {"supervised"}
     assert not (values["best"] != "")[values["metric"] == "consistency"].any()
@@ -340,7 +349,7 @@ def test_posterior_means_are_over_images_after_seeds(report, results):
     rows = {line[0]: line for line in map(cells, text.splitlines()) if line}
     heads = next(iter(rows.values()))
     assert rows["supervised"][heads.index("drop patch<br>CRPS ↓")] == f"{row['mean']:.4f}"
-    assert f"{IMAGES} test images with 5 samples" in text and "as measured" not in rows
+    assert f"{IMAGES} test images with 5 posterior samples" in text and "as measured" not in rows
 
 
 def test_a_row_of_the_posterior_figure_shows_what_its_heading_says():
@@ -355,18 +364,131 @@ def test_a_row_of_the_posterior_figure_shows_what_its_heading_says():
 
 
 def test_accuracy_stands_in_the_table_with_its_ceiling_and_only_where_there_are_labels(results, tmp_path):
-    pd.DataFrame({"correct": [1, 1, 1, 0]}).to_csv(tmp_path / "digits.csv", index=False)
-    run_table(results, tmp_path / "with", classified=tmp_path / "digits.csv")
+    pd.DataFrame({"accuracy": [1, 1, 1, 0]}).to_csv(tmp_path / "digits.csv", index=False)
+    run_table(results, tmp_path / "with", ceilings=tmp_path / "digits.csv")
     text = (tmp_path / "with" / "table.md").read_text()
     assert "add noise<br>digit accuracy ↑" in text and "of the clean test images themselves it gets 0.750 right" in text
     values = pd.read_csv(tmp_path / "with" / "table.csv").set_index(["measurement", "method", "metric"])
-    path = next(path for path in results["scores"] if "/drop_patch/telea/" in path)
+    path = next(path for path in results["digits"] if "/drop_patch/telea/" in path)
     assert values.loc["drop_patch", "telea", "accuracy"]["mean"] == pytest.approx(pd.read_csv(path)["accuracy"].mean())
+    assert set(values["ceiling"].dropna().index.get_level_values("metric")) == {"accuracy"}
 
-    for path in results["scores"]:
-        pd.read_csv(path).assign(accuracy=np.nan).to_csv(path, index=False)
-    run_table(results, tmp_path / "without")
+    run_table(results | {"digits": []}, tmp_path / "without")
     assert "ccuracy" not in (tmp_path / "without" / "table.md").read_text()
+
+
+def test_lpips_stands_in_the_table_where_it_is_scored_and_is_noted_where_not(report, results, tmp_path):
+    assert (
+        "LPIPS is not shown, as the configuration names no weights for it (key metric_weights)."
+        in (report / "table.md").read_text()
+    )
+    paths = []
+    for path in results["scores"]:
+        rows = pd.read_csv(path)
+        paths.append(path.replace("quality.csv", "lpips.csv"))
+        rows[files.KEYS].assign(lpips=np.linspace(0.1, 0.2, len(rows))).to_csv(paths[-1], index=False)
+    run_table(results | {"digits": results["digits"] + paths}, tmp_path / "with")
+    text = (tmp_path / "with" / "table.md").read_text()
+    assert "drop patch<br>LPIPS ↓" in text and "0.1500" in text and "not shown" not in text
+    assert (
+        "LPIPS: the learned perceptual distance" in text
+        and "drop patch<br>Δ LPIPS" in (tmp_path / "with/differences.md").read_text()
+    )
+
+
+NEW_METRIC = """
+from metrics.declared import Metric
+from metrics import scores
+
+NEEDS = ("clean", "estimates")
+METRICS = {"bias": Metric("bias", "", "near 0", "Mean of the error.", decimals=1, shown="main")}
+
+
+def main(arguments=None):
+    import pandas as pd
+
+    import store
+
+    args = scores.parser_of("bias", __doc__, NEEDS).parse_args(arguments)
+    clean, estimates = store.load_array(args.clean), store.load_array(args.estimates)
+    bias = (estimates - clean / 255).mean((1, 2, 3))
+    scores.write(args.output, pd.DataFrame({"image": range(len(bias)), "bias": bias}), scores.facts_of(args.estimates))
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_a_new_metric_is_one_file(results, tmp_path):
+    """Dropped into a copy of metrics/: its program runs and its column stands in the table, and nothing else is edited."""
+    home = tmp_path / "home"
+    for name in ("metrics", "reports", "measurements", "datasets"):
+        shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns("__pycache__", "published"))
+    for path in ROOT.glob("*.py"):
+        shutil.copy(path, home)
+    (home / "metrics/bias.py").write_text(NEW_METRIC)
+
+    def python(*arguments):
+        return subprocess.run([sys.executable, "-m", *map(str, arguments)], cwd=home, check=True, timeout=120)
+
+    bias = []
+    for path in results["scores"]:
+        rows = pd.read_csv(path)
+        folder = Path(path).parent
+        np.save(folder / "estimates.npy", np.full((IMAGES, 8, 8, 3), 0.75, np.float16))
+        store.save_json(folder / "estimates.json", rows[files.KEYS[:4]].iloc[0].replace({np.nan: None}).to_dict())
+        bias.append(folder / "bias.csv")
+        if not bias[:-1]:
+            files_of_it = ["--clean", results["clean"][0], "--estimates", folder / "estimates.npy"]
+            python("metrics.bias", *files_of_it, "--output", bias[0])
+        else:
+            rows[files.KEYS].assign(bias=0.25).to_csv(bias[-1], index=False)
+    given = [
+        "--dataset",
+        "celeba",
+        "--order",
+        " ".join(ORDER),
+        "--measurements",
+        " ".join(MEASUREMENTS),
+        "--sees",
+        json.dumps(SEES),
+    ]
+    python("reports.table", *given, "--scores", *results["scores"], *bias, "--output", tmp_path / "report")
+    text = (tmp_path / "report/table.md").read_text()
+    heads, *body = [cells(line) for line in text.splitlines() if line.startswith("|")]
+    at = heads.index("add noise<br>bias")
+    assert {line[0]: line[at] for line in body}["median"].startswith("0.2") or "0.3" in text
+    assert "Bias: Mean of the error." in text
+    values = pd.read_csv(tmp_path / "report/table.csv").set_index(["measurement", "method", "metric"])
+    expected = 0.75 - np.load(results["clean"][0]).mean() / 255
+    assert values.loc[("drop_patch", "as_measured", "bias"), "mean"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_notes_say_what_does_not_apply_and_what_is_never_measured(results, report, tmp_path):
+    assert store.load_json(report / "notes.json") == {"table": ""}
+    absent = {"add_noise": {"telea": "needs missing values"}, "drop_patch": {"median": "is for noise"}}
+    store.save_json(tmp_path / "train.json", {"never_shown": 1300})
+    given = {
+        "absent": json.dumps(absent),
+        "titles": '{"telea": "Telea"}',
+        "measured_facts": f"drop_patch={tmp_path / 'train.json'}",
+    }
+    run_table(results, tmp_path / "with", **given)
+    text = (tmp_path / "with" / "table.md").read_text()
+    assert "Not run on add noise: Telea (needs missing values). Not run on drop patch: median (is for noise)." in text
+    assert "No training measurement shows 1,300 of the values of an image (drop patch); no method can" in text
+    assert "MSE unobserved, shown" in (tmp_path / "with" / "details.md").read_text()
+
+
+def test_notes_of_one_reason_are_one_sentence():
+    reasons = {"telea": "needs missing values", "harmonic": "needs missing values"}
+    said = captions.methods_that_do_not_apply(
+        {"add_noise": reasons, "blur_noise": reasons | {"wiener": "is for white noise"}}, {}
+    )
+    assert said == [
+        "Not run on add noise, blur noise: telea, harmonic (needs missing values).", "Not run on blur noise: wiener (is for white noise).",
+    ]  # fmt: skip
 
 
 # Files
@@ -382,8 +504,8 @@ def test_markdown_has_equal_columns_and_a_dash_where_a_method_does_not_apply(rep
     assert not any("add noise<br>MSE unobserved" in head for head in lines[0]), "a column that applies to no method"
 
 
-def test_paper_values_stand_beside_celeba(report):
-    values = pd.read_csv(report / "table.csv").set_index(["measurement", "method", "metric"])["paper"]
+def test_the_original_s_values_stand_beside_celeba(report):
+    values = pd.read_csv(report / "table.csv").set_index(["measurement", "method", "metric"])["original"]
     assert values["drop_patch", "ambient_vaegan", "psnr"] == 16.15 and values["add_noise", "median", "ssim"] == 0.76
     assert np.isnan(values["drop_patch", "as_measured", "psnr"])
     for name in ("table.md", "table.tex"):
@@ -467,8 +589,8 @@ def fails(program, *arguments, **others):
 
 
 def test_missing_file_is_named(results, tmp_path):
-    results["scores"][0] = str(tmp_path / "gone.csv")
-    assert "gone.csv: no such file" in fails(run_table, results, tmp_path)
+    results["scores"][0] = str(tmp_path / "gone" / "quality.csv")
+    assert "gone/quality.csv: no such file" in fails(run_table, results, tmp_path)
 
 
 @pytest.mark.parametrize("kind, part", [("scores", "/telea/"), ("timing", "/telea/"), ("models", "/acsg/")])
@@ -481,6 +603,20 @@ def test_unequal_seeds_are_named(results, tmp_path):
     path = next(path for path in results["scores"] if "/acsg/1" in path)
     pd.read_csv(path).iloc[1:].to_csv(path, index=False)
     assert "celeba/drop_patch/acsg" in fails(run_table, results, tmp_path)
+
+
+def test_a_scores_file_is_called_after_its_program(results, tmp_path):
+    results["scores"][0] = str(shutil.copy(results["scores"][0], tmp_path / "test.csv"))
+    assert "test.csv: is not called after a program that writes scores (digits, lpips, posterior, quality)" in fails(
+        run_table, results, tmp_path
+    )
+
+
+def test_an_image_that_is_scored_twice_or_by_one_program_alone_is_named(results, tmp_path):
+    assert "scored twice in quality.csv" in fails(run_table, results | {"scores": results["scores"] * 2}, tmp_path)
+    path = next(path for path in results["digits"] if "/drop_patch/telea" in path)
+    pd.read_csv(path).iloc[1:].to_csv(path, index=False)
+    assert "celeba/drop_patch/telea: digits.csv does not score the same images" in fails(run_table, results, tmp_path)
 
 
 def test_missing_column_and_stranger_are_named(results, tmp_path):

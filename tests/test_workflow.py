@@ -179,7 +179,7 @@ def celeba_jobs(folder: Path, *arguments: str) -> set[str]:
     return {line.split()[2] for line in re.findall(r"python -m .*", run.stdout + run.stderr) if "celeba" in line}
 
 
-CHAPTER = {"datasets.prepare", "measurements.measure", "metrics.score", "reports.table", "reports.restorations", "reports.page"}
+CHAPTER = {"datasets.prepare", "measurements.measure", "metrics.quality", "reports.table", "reports.restorations", "reports.page"}
 
 
 def test_files_that_came_later_are_found_and_run_alone(toy, tmp_path):

@@ -1,10 +1,8 @@
-"""Do restorations still show what was there? A classifier for the data sets that have labels.
+"""The classifier of `metrics.digits`: a small network, trained once on the clean training images of a data set with classes.
 
-    python -m metrics.classifier train --clean train.npy --labels train.labels.npy --classes 10 --output model.pt
-    python -m metrics.classifier predict --images restored.npy --labels test.labels.npy --model model.pt --output digits.csv
+    python -m metrics.digit_classifier --clean train.npy --labels train.labels.npy --classes 10 --output classifier.pt
 
-Trained once on the clean training images, then frozen: what it makes of the clean test images is the ceiling for restorations.
-It runs on the CPU with one thread, so that the same images give the same weights and the same answers.
+It runs on the CPU with one thread, so that the same images give the same weights.
 Legend: B batch, H W C image, L classes.
 """
 
@@ -15,7 +13,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
@@ -23,8 +20,8 @@ from torch import Generator, Tensor, nn
 import store
 
 STEPS, BATCH, RATE = 700, 128, 4e-3  # 90,000 images drawn
-SHIFT, TURN, STRETCH = 2.0, 12.0, 0.1  # the augmentation's most, in pixels, degrees, and parts of the size
-CHUNK = 500  # images classified at a time
+SHIFT, TURN, STRETCH = 2.0, 12.0, 0.1  # largest shift in pixels, rotation in degrees and relative change of size in augmentation
+AT_A_TIME = 500  # images classified at a time
 
 
 def network(channels: int, classes: int) -> nn.Sequential:
@@ -38,8 +35,8 @@ def network(channels: int, classes: int) -> nn.Sequential:
     return made.to(memory_format=torch.channels_last)
 
 
-def jiggled(x: Tensor, generator: Generator) -> Tensor:
-    """Each image [B, C, H, W] shifted, turned and stretched a little, by bilinear interpolation; 0 comes in from outside."""
+def augmented(x: Tensor, generator: Generator) -> Tensor:
+    """Each image [B, C, H, W] shifted, rotated and rescaled a little, by bilinear interpolation, with 0 outside of it."""
     shift, turn, stretch = (torch.rand(len(x), n, generator=generator) * 2 - 1 for n in (2, 1, 2))
     angle, scale = torch.deg2rad(TURN * turn[:, 0]), 1 + STRETCH * stretch
     rotation = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(-1, 2, 2)
@@ -47,7 +44,7 @@ def jiggled(x: Tensor, generator: Generator) -> Tensor:
     return F.grid_sample(x, F.affine_grid(matrix, x.shape, align_corners=False), align_corners=False)
 
 
-def pictures(images: np.ndarray) -> Tensor:
+def as_tensor(images: np.ndarray) -> Tensor:
     """uint8 or float16 [N, H, W, C] → float32 [N, C, H, W] in [0, 1]."""
     scale = 255 if images.dtype == np.uint8 else 1
     return torch.from_numpy(images.astype(np.float32) / scale).permute(0, 3, 1, 2)
@@ -63,7 +60,7 @@ def train(clean: np.ndarray, labels: np.ndarray, classes: int) -> nn.Sequential:
     targets, spoke = torch.from_numpy(np.array(labels)).long(), time.monotonic()
     for step in range(1, STEPS + 1):
         chosen = torch.randint(len(clean), (BATCH,), generator=generator)
-        logits = net(jiggled(pictures(clean[chosen.numpy()]), generator))
+        logits = net(augmented(as_tensor(clean[chosen.numpy()]), generator))
         loss = F.cross_entropy(logits, targets[chosen])
         optimizer.zero_grad()
         loss.backward()
@@ -76,14 +73,10 @@ def train(clean: np.ndarray, labels: np.ndarray, classes: int) -> nn.Sequential:
 
 
 @torch.no_grad()
-def predict(net: nn.Sequential, images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
-    """A row per image of [N, H, W, C]: its class, the predicted one, the probability of the true one, 1 if correct."""
-    parts = [net(pictures(images[start : start + CHUNK])).softmax(1) for start in range(0, len(images), CHUNK)]
-    probabilities = torch.cat(parts).numpy()  # [N, L]
-    predicted = probabilities.argmax(1)
-    true = probabilities[np.arange(len(labels)), labels]
-    table = {"label": labels, "predicted": predicted, "probability": true, "correct": (predicted == labels).astype(int)}
-    return pd.DataFrame(table).rename_axis("image").reset_index()
+def probabilities(net: nn.Sequential, images: np.ndarray) -> np.ndarray:
+    """What the classifier makes of each image of [N, H, W, C]: the probability of each class, [N, L]."""
+    parts = [net(as_tensor(images[start : start + AT_A_TIME])).softmax(1) for start in range(0, len(images), AT_A_TIME)]
+    return torch.cat(parts).numpy()
 
 
 def load(path: Path, channels: int) -> nn.Sequential:
@@ -100,37 +93,25 @@ def load(path: Path, channels: int) -> nn.Sequential:
         sys.exit(f"{path}: not a classifier of these images ({why}); delete it and train again")
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m metrics.classifier", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m metrics.digit_classifier", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="train | predict")
-    add = commands.add_parser("train", help="train the classifier of a data set, once").add_argument
-    add("--clean", type=Path, required=True, dest="images", help="clean training images, uint8 .npy of [N, H, W, C]")
+    add = parser.add_argument
+    add("--clean", type=Path, required=True, help="clean training images, uint8 .npy of [N, H, W, C]")
     add("--labels", type=Path, required=True, help="their classes, uint8 .npy of [N]")
     add("--classes", type=int, required=True, help="how many classes there are")
-    add("--output", type=Path, required=True, help="the model, .pt")
-    add = commands.add_parser("predict", help="classify images, a row of the .csv for each").add_argument
-    add("--images", type=Path, required=True, help="restored images, or clean ones for the ceiling, .npy of [N, H, W, C]")
-    add("--labels", type=Path, required=True, help="their true classes, uint8 .npy of [N]")
-    add("--model", type=Path, required=True, help="what `train` wrote")
-    add("--output", type=Path, required=True, help="image, label, predicted, probability (of the label), correct; .csv")
-    args = parser.parse_args()
+    add("--output", type=Path, required=True, help="the trained classifier, .pt")
+    args = parser.parse_args(arguments)
 
     torch.set_num_threads(1)
     with store.clear_errors():
-        images, labels = store.load_array(args.images), np.array(store.load_array(args.labels))
+        images, labels = store.load_array(args.clean), np.array(store.load_array(args.labels))
         if len(images) != len(labels):
-            sys.exit(f"{args.labels}: {len(labels)} labels for the {len(images)} images of {args.images}; make both anew")
-        if args.command == "train":
-            net = train(images, labels, args.classes)
-            with store.replacing(args.output) as partial:
-                torch.save({"classes": args.classes, "weights": net.state_dict()}, partial)
-        else:
-            table = predict(load(args.model, images.shape[-1]), images, labels)
-            with store.replacing(args.output) as partial:
-                table.to_csv(partial, index=False, float_format="%.7g")
-            print(f"{args.output}: {table['correct'].mean():.2%} of {len(table)} images")
+            sys.exit(f"{args.labels}: {len(labels)} labels for the {len(images)} images of {args.clean}; make both anew")
+        net = train(images, labels, args.classes)
+        with store.replacing(args.output) as partial:
+            torch.save({"classes": args.classes, "weights": net.state_dict()}, partial)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,86 @@
+"""What a file of metrics declares, and how these files are found. Neither torch nor pandas is imported.
+
+A metric is one file: a program `metrics/NAME.py` that writes one more scores file for each run, results/scores/…/NAME.csv, with
+a row for each image. It is found by listing this folder and declares
+
+    METRICS = {column: Metric(…)}    what it measures
+    NEEDS = ("clean", "estimates")   the files it is given, each as a flag `--NAME PATH`: names in metrics/rules.smk
+    MOSAIC = True                    only where it also scores the mosaic, one image made of 64 (protocols.py)
+
+Which runs it applies to follows from what it needs: one that needs `labels` is for data sets with classes, one that needs
+`samples` for methods with a posterior, one that needs `weights` for configurations that name them.
+"""
+
+import functools
+import importlib
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import NamedTuple
+
+import protocols
+
+FOLDER = Path(__file__).parent
+IDENTITY = ["dataset", "measurement", "method", "seed", "protocol"]  # of a run, the first columns of every scores file
+SHOWN = ["", "headline", "main", "details", "posterior"]  # where a metric stands; also the order of the columns
+
+
+class Metric(NamedTuple):
+    title: str
+    unit: str
+    better: str  # "higher", "lower", "near 1" …; "" where neither is
+    says: str  # one sentence for the reader of a table
+    of: Callable[..., float] | None = None  # one value for one image; None where the program scores many images together
+    decimals: int = 4
+    shown: str = (
+        ""  # "headline": first in the main table and in the terminal; "main"; "details"; "posterior"; "": in the .csv alone
+    )
+    note: str = ""  # what stands under the main table where it is scored; may hold {ceiling}, the mean of the clean test images
+    absent: str = ""  # what stands there where it is not scored at all
+    mosaic_alone: bool = False  # only with the protocol's switch `mosaic`
+
+
+class Program(NamedTuple):
+    name: str
+    metrics: dict[str, Metric]
+    needs: tuple[str, ...]
+    mosaic: bool
+
+    def applies(self, weights: Collection[str], protocol: str) -> bool:
+        """Whether it is run at all: not where it lacks `weights`, nor on single images where a mosaic is scored in their place."""
+        scored = self.mosaic or self.of_samples or "mosaic" not in protocols.parse(protocol)
+        return scored and ("weights" not in self.needs or self.name in weights)
+
+    @property
+    def of_samples(self) -> bool:
+        """Whether it scores posterior samples, in tables of their own, and not estimates."""
+        return "samples" in self.needs
+
+
+@functools.cache
+def programs() -> dict[str, Program]:
+    """Every program of this folder, by name. A file without METRICS is none."""
+    found = {}
+    for path in sorted(FOLDER.glob("*.py")):
+        if not declares(path):
+            continue
+        module = importlib.import_module(f"metrics.{path.stem}")
+        found[path.stem] = Program(path.stem, module.METRICS, tuple(module.NEEDS), getattr(module, "MOSAIC", False))
+    return found
+
+
+def declares(path: Path) -> bool:
+    """Whether a file has a table of metrics; it is read and not imported, as other files here import torch."""
+    return any(line.startswith("METRICS = ") for line in path.read_text().splitlines())
+
+
+def of_estimates() -> dict[str, Metric]:
+    """The metrics of estimates, in the order of the tables."""
+    tables = [program.metrics for program in programs().values() if not program.of_samples]
+    found = [(name, metric) for table in tables for name, metric in table.items()]
+    return dict(sorted(found, key=lambda each: SHOWN.index(each[1].shown)))
+
+
+def of_samples() -> dict[str, Metric]:
+    """The metrics of posterior samples, in the order of their files."""
+    tables = [program.metrics for program in programs().values() if program.of_samples]
+    return {name: metric for table in tables for name, metric in table.items()}

@@ -1,0 +1,87 @@
+"""What is known of methods and trainings besides their scores: what they may see, their size, their time, their device."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import store
+from reports import files
+
+ORIGINAL = Path(__file__).with_name("original.csv")
+SECTIONS = {  # by what a method sees of clean images
+    "no": "sees no clean image",
+    "measured afresh": "sees clean images measured afresh at every step",
+    "train": "sees clean images: an upper bound, not a competitor",
+}
+
+
+def published() -> pd.DataFrame:
+    """The numbers that the original states for CelebA: dataset, measurement, method, metric, original."""
+    keys = ["dataset", "measurement", "method"]
+    return files.read_csv(ORIGINAL, keys).melt(keys, var_name="metric", value_name="original")
+
+
+def times_per_image(timing: pd.DataFrame) -> pd.DataFrame:
+    """For each (measurement, method): ms_per_image to the last estimate, median over seeds; batch, device, threads."""
+    last = timing.sort_values("step").groupby(["measurement", "method", "seed"], dropna=False).tail(1)
+    last = last.assign(ms_per_image=1000 * last["seconds"] / last["images"], batch=last["images"])
+    summary = {"ms_per_image": "median", "batch": "first", "device": "first", "threads": "first"}
+    return last.groupby(["measurement", "method"]).agg(summary)
+
+
+def train_facts(models: list[tuple[str, Path]], titles: dict[str, str]) -> pd.DataFrame:
+    """A row for each model; `models` are (dataset/measurement/method/seed, train.json)."""
+    columns = ["dataset", "measurement", "method", "seed"]
+    rows = []
+    for name, path in models:
+        facts = store.load_json(path)
+        try:
+            counts = facts["parameters"]
+            rows.append(
+                dict(zip(columns, name.split("/"), strict=True))
+                | {"title": files.title(name.split("/")[2], titles), "total": sum(counts.values())}
+                | {"steps": facts.get("steps", facts["options"].get("steps"))}
+                | {"parameters": ", ".join(f"{network} {count:,}" for network, count in counts.items())}
+                | {key: facts[key] for key in ("seconds", "images_per_second", "device", "threads")}
+                | {"precision": facts.get("precision", "float32")}
+                | {"protocol": facts.get("data", {}).get("protocol", "sound")}
+            )
+        except KeyError as error:
+            sys.exit(f"{path}: lacks {error}; delete it and train again")
+        except (ValueError, IndexError):
+            sys.exit(f"--models {name}={path}: the name is not dataset/measurement/method/seed")
+    more = ["title", "total", "steps", "parameters", "seconds", "images_per_second", "device", "threads", "precision", "protocol"]
+    return pd.DataFrame(rows, columns=columns + more)
+
+
+def method_facts(values, timing, training, sees: dict, order: list[str], titles: dict[str, str]) -> pd.DataFrame:
+    """A row for each method and measurement it applies to: what it may see, its size and its time."""
+    times = times_per_image(timing)
+    sizes = training.groupby(["measurement", "method"])["total"].max()
+    dataset = values["dataset"].iloc[0]
+    rows = []
+    for method in order:
+        if method not in sees:
+            sys.exit(f"--sees says nothing of {method}; add what it may see")
+        seen = {key: sees[method][key] for key in ("clean", "theta", "learned")}
+        if seen["clean"] not in SECTIONS:
+            sys.exit(f"--sees says {seen['clean']!r} of {method}; what it sees of clean images is one of {list(SECTIONS)}")
+        for measurement in values["measurement"][values["method"] == method].unique():
+            cell = (measurement, method)
+            if len(times) and cell not in times.index:
+                sys.exit(f"no timing of {dataset}/{measurement}/{method}; give its timing.csv after --timing")
+            if seen["learned"] and len(sizes) and cell not in sizes.index:
+                sys.exit(f"no model of {dataset}/{measurement}/{method}; give its train.json after --models")
+            row = {"dataset": dataset, "method": method, "measurement": measurement}
+            row |= {"title": files.title(method, titles), **seen, "parameters": sizes.get(cell, np.nan)}
+            rows.append(row | (times.loc[cell].to_dict() if cell in times.index else {}))
+    columns = [*rows[0], *(column for column in times if column not in rows[0])]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def device(row) -> str:
+    """The device of a training or timing, with its threads where it is a processor."""
+    plural = "s" if row["threads"] != 1 else ""
+    return f"{row['device']}, {int(row['threads'])} thread{plural}"

@@ -1,0 +1,90 @@
+"""How tables are written: as Markdown, as LaTeX, and as plain text for a terminal. As HTML page.html writes them."""
+
+from reports.layout import Grid
+
+LATEX = {"\\": r"\textbackslash{}", "–": "--", "±": r"$\pm$", "×": r"$\times$", "θ": r"$\theta$", "σ": r"$\sigma$",
+         "²": r"$^2$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "“": "``", "”": "''", "<": "$<$", ">": "$>$",
+         "†": r"$^\dagger$", "−": "$-$", "Δ": r"$\Delta$", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}  # fmt: skip
+LATEX |= {character: "\\" + character for character in "&%$#_{}"}
+
+
+def markdown(grid: Grid, below: str) -> str:
+    """A table as GitHub shows it, with the caption under it."""
+
+    def line(cells):
+        return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+    def shown(cell):
+        return (f"**{cell.text}**" if cell.bold else cell.text) + "†" * cell.tied + (f" {cell.spread}" if cell.spread else "")
+
+    heads = [f"{column.group}<br>{column.title}" if column.group else column.title for column in grid.columns]
+    sides = ["--:" if column.numeric else ":--" for column in grid.columns]
+    lines = [line([grid.corner, *heads]), line([":--", *sides])]
+    for section in grid.sections:
+        if section.title:
+            lines.append(line([f"*{section.title}*", *[""] * len(grid.columns)]))
+        lines += [line([label, *map(shown, cells)]) for label, cells in section.rows]
+    return "\n".join([*lines, "", below, ""])
+
+
+def tex(text: str) -> str:
+    return "".join(LATEX.get(character, character) for character in text)
+
+
+def latex(grid: Grid, below: str, label: str) -> str:
+    r"""A `table` for a document that uses booktabs; the widest of them want `table*` or a landscape page."""
+
+    def shown(cell):
+        text = rf"\textbf{{{tex(cell.text)}}}" if cell.bold else tex(cell.text)
+        return text + tex("†" * cell.tied) + (rf"\,{{\tiny {tex(cell.spread)}}}" if cell.spread else "")
+
+    def row(cells):
+        return " & ".join(cells) + r" \\"
+
+    upper, rules, at = [""], [], 2
+    for group, width in grid.groups:
+        upper.append(rf"\multicolumn{{{width}}}{{c}}{{{tex(group)}}}")
+        rules.append(rf"\cmidrule(lr){{{at}-{at + width - 1}}}" if group else "")
+        at += width
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
+        rf"\caption{{{tex(below)}}}\label{{{label}}}",
+        rf"\begin{{tabular}}{{l{''.join('r' if column.numeric else 'l' for column in grid.columns)}}}",
+        r"\toprule",
+        row(upper),
+        "".join(rules),
+        row([tex(grid.corner), *(tex(column.title) for column in grid.columns)]),
+    ]
+    for section in grid.sections:
+        lines += [r"\midrule", rf"\multicolumn{{{1 + len(grid.columns)}}}{{l}}{{\textit{{{tex(section.title)}}}}} \\"]
+        lines += [row([tex(label), *map(shown, cells)]) for label, cells in section.rows]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def plain(grid: Grid, heading: str, below: list[str], pair: int, width: int = 78) -> str:
+    """A table for a terminal: the `pair` columns of a group are joined by " / ", as many groups side by side as fit.
+
+    A group's mark, * for the best and † for ties, is that of its first column.
+    """
+    first = 2 + max(len(label) for section in grid.sections for label, _ in section.rows)
+    places = list(range(0, len(grid.columns), pair))  # of each group's first column
+    widths = {at: 2 + max(len("99.99 / 0.999 *"), len(grid.columns[at].group)) for at in places}
+    lines = [heading]
+    while places:
+        block = [places.pop(0)]
+        while places and first + sum(widths[at] for at in [*block, places[0]]) <= width:
+            block.append(places.pop(0))
+        lines += ["", (" " * first + "".join(grid.columns[at].group.ljust(widths[at]) for at in block)).rstrip()]
+        for section in grid.sections:
+            lines.append(section.title)
+            for label, row in section.rows:
+                line = label.ljust(first)
+                for at in block:
+                    cells = row[at : at + pair]
+                    mark = "*" * cells[0].bold + "†" * cells[0].tied
+                    joined = " / ".join([f"{cells[0].text:>5}", *(cell.text for cell in cells[1:])])
+                    line += (f"{joined} {mark}" if cells[0].text != "–" else "    –").ljust(widths[at])
+                lines.append(line.rstrip())
+    return "\n".join([*lines, "", *below, ""])
