@@ -10,9 +10,9 @@ from config.schema import forward_model
 from config.sees import sees
 
 TRAITS = {  # of a forward model (measurements/forward.py), as the reason for an absent run names them
-    "mask": "values that are missing",
+    "mask": "missing values",
     "noise": "noise",
-    "mixing": "values that mix those of several pixels",
+    "mixing": "blur, where a measured value mixes several of the image",
 }
 
 
@@ -43,7 +43,9 @@ class Runs:
                 reasons = {name: self.why_not(dataset, measurement, name, traits) for name in self.methods}
                 self.reasons[dataset][measurement] = {name: reason for name, reason in reasons.items() if reason}
                 if all(reasons.values()):
-                    raise WorkflowError(f"datasets.{dataset}.{measurement}: no method applies; {next(iter(reasons.values()))}")
+                    name, reason = next(iter(reasons.items()))
+                    title = self.methods[name]["title"]
+                    raise WorkflowError(f"datasets.{dataset}.{measurement}: no method applies; {title} {reason}")
                 for name, method in self.methods.items():
                     if reasons[name]:
                         continue
@@ -53,16 +55,13 @@ class Runs:
                         self.with_posterior |= {(dataset, run) for run in runs}
 
     def why_not(self, dataset: str, measurement: str, name: str, traits: dict[str, bool]) -> str:
-        """Why a method is not run on a forward model, in a sentence; "" where it is."""
-        title = self.methods[name]["title"]
+        """Why a method is not run on a forward model, as the rest of a sentence that its title begins; "" where it is run."""
         if dataset == datasets.PICTURES and self.sees[name]["clean"] == "train":
-            return f"{title} learns from clean images, and there are none."
+            return "learns from clean images, and there are none"
         trait = mismatch(self.methods[name]["applies"], traits)
         if not trait:
             return ""
-        if traits[trait]:
-            return f"{title} is not made for {TRAITS.get(trait, trait)}, which {measurement} has."
-        return f"{title} needs {TRAITS.get(trait, trait)}, which {measurement} does not have."
+        return f"is not made for {TRAITS.get(trait, trait)}" if traits[trait] else f"needs {TRAITS.get(trait, trait)}"
 
     def path(self, stop: str, dataset: str, run: Run, file: str) -> str:
         """Where a run's file lies at one stop: restored, scores or models."""
