@@ -18,10 +18,12 @@ CHANGING = {"os.remove", "os.rename", "os.truncate", "os.chmod", "os.rmdir", "os
 
 
 def protected_by(y: Path) -> tuple[Path, ...]:
-    """The folders clean/ and measured/ of the results that the measurements belong to; else the folder that they lie in."""
-    here = y.resolve()
-    measured = next((parent for parent in here.parents if parent.name == "measured"), None)
-    return (measured, measured.with_name("clean")) if measured else (here.parent,)
+    """The folders clean/ and measured/ of the results that the measurements belong to.
+
+    None where they lie elsewhere, as files tried by hand do: a folder of a user's own may hold the output, or Python itself.
+    """
+    measured = next((parent for parent in y.resolve().parents if parent.name == "measured"), None)
+    return (measured, measured.with_name("clean")) if measured else ()
 
 
 def guard(named: Iterable[Path], protected: Iterable[Path]) -> None:

@@ -9,6 +9,7 @@ made from it. Equal weights give equal files.
 
 import functools
 import importlib
+import io
 import pickle
 import sys
 from pathlib import Path
@@ -56,8 +57,10 @@ def check_savable(networks: dict[str, nn.Module]) -> None:
     """Raises SystemExit, before any training, where a network could not be loaded again from its file."""
     for name, network in networks.items():
         try:
-            unpacked(packed(network))
-        except (AttributeError, ImportError, RuntimeError, TypeError, ValueError) as error:
+            torch.save(packed(network), file := io.BytesIO())
+            file.seek(0)
+            unpacked(torch.load(file, weights_only=True))
+        except (AttributeError, ImportError, RuntimeError, TypeError, ValueError, pickle.PickleError) as error:
             kind = type(network).__name__
             why = next(iter(str(error).splitlines()), "") or type(error).__name__
             sys.exit(
