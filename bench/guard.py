@@ -4,8 +4,9 @@ A method's command calls `guard` before the method runs. From then on Python's o
 that this process opens and every folder that it lists, by whichever library, as long as it goes through Python. Below
 results/clean and results/measured only what the rule names can be read, and nothing can be written.
 
-It does not cover compiled code that opens files by itself (OpenCV's `imread`, for example), nor other processes that a method
-starts. It is there so that peeking does not happen by accident or unnoticed; it is not a sandbox.
+It does not cover compiled code that opens files by itself (OpenCV's `imread`, for example), other processes that a method
+starts, or what its modules do while they are imported, before the command begins. It is there so that peeking does not happen by
+accident or unnoticed; it is not a sandbox.
 """
 
 import os

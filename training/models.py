@@ -48,7 +48,8 @@ def unpacked(saved: dict) -> nn.Module:
     kind = getattr(importlib.import_module(module), name, None)
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
         raise ValueError(f"{saved['class']} is not a network")
-    network = build(kind, *saved["arguments"], **saved["keywords"])
+    with torch.random.fork_rng(devices=[]):  # weights are drawn, and then replaced
+        network = build(kind, *saved["arguments"], **saved["keywords"])
     network.load_state_dict(saved["weights"])
     return network
 
@@ -99,6 +100,6 @@ def load(
         return found
     except FileNotFoundError:
         sys.exit(f"{model}: no such model; train it first (`snakemake {model}`)")
-    except (ImportError, KeyError, TypeError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (AttributeError, EOFError, ImportError, LookupError, RuntimeError, TypeError, ValueError, pickle.PickleError) as error:
         why = next(iter(str(error).splitlines()), "") or type(error).__name__
         sys.exit(f"{model}: not the weights of this method ({why}); delete it and train again")
