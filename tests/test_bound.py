@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 from conftest import SHAPE, batch_of, seeded
-from declared import LEARNED, METHODS, MODELS
+from declared import FAMILIES, LEARNED, METHODS, MODELS
 from torch import nn
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
@@ -33,6 +33,7 @@ BOUNDS = [method for method in LEARNED if "adversary" in METHODS[method].train]
 SEVERAL = [method for method in LEARNED if "samples" in METHODS[method].train]
 CONTROLS = [method for method in LEARNED if method.startswith("supervised")]
 every_model = pytest.mark.parametrize("model", MODELS, ids=str)
+every_family = pytest.mark.parametrize("model", FAMILIES.values(), ids=FAMILIES)
 
 
 # --- the terms -----------------------------------------------------------------------------------------------------------------
@@ -165,7 +166,7 @@ def test_a_step_changes_every_network_and_its_terms_are_finite(learner, method, 
         assert any(not torch.equal(w, old) for w, old in zip(network.parameters(), before[name], strict=True)), name
 
 
-@every_model
+@every_family
 @pytest.mark.parametrize("method", SEVERAL)
 def test_several_samples_and_an_adversary_go_together(learner, method, model):
     made = learner(method, MNIST, model, seeded(), samples=3, adversary=0.5)
@@ -174,7 +175,7 @@ def test_several_samples_and_an_adversary_go_together(learner, method, model):
     assert all(math.isfinite(float(term)) for term in terms.values())
 
 
-@every_model
+@every_family
 @pytest.mark.parametrize("pixel_term", METHODS["ambient_vaegan_elbo"].train["pixel_term"]["enum"])
 def test_every_pixel_term_of_the_evidence_bound_runs(learner, pixel_term, model):
     made, batch = learner("ambient_vaegan_elbo", MNIST, model, seeded(), pixel_term=pixel_term, adversary=0.0), batch_of(model, B)

@@ -115,11 +115,11 @@ def test_a_method_that_keeps_to_its_rule_is_not_disturbed(results):
     """Training, an estimate, a timing and samples, all within the results."""
     y, model = "results/measured/toy/add_noise/{}.y.npy", "results/models/toy/add_noise/ambient_vaegan/0"
     train = {"y": y.format("train"), "output": model, "steps": 2, "batch_size": 2}
-    restore = {"y": y.format("test"), "model": f"{model}/model.pt"}
-    jobs = [("train", train)]
-    jobs += [("restore", restore | {"output": f"results/restored/{part}.npy"}) for part in ("test", "timing", "posterior")]
-    for (step, given), more in zip(jobs, ((), (), ("--timing",), ("--samples", 2)), strict=True):
-        done = program(f"methods.ambient_vaegan.{step}", results, given, *more)
+    posterior = {"y": y.format("test"), "model": f"{model}/model.pt", "output": "results/restored/posterior.npy", "samples": 2}
+    restore = {"y": y.format("test"), "output": "results/restored/test.npy"}
+    jobs = [("ambient_vaegan.train", train), ("ambient_vaegan.restore", posterior), ("gaussian.restore", restore)]
+    for (name, given), more in zip([*jobs, jobs[-1]], ((), (), (), ("--timing",)), strict=True):
+        done = program(f"methods.{name}", results, given, *more)
         said = [line for line in done.stderr.splitlines() if "other programs kept" not in line]  # as a timing may say of others
         assert done.returncode == 0 and not said, said
     assert {path.name for path in (results / model).iterdir()} == {"model.pt", "train.csv", "train.json"}
