@@ -180,7 +180,7 @@ def test_deepinv_searches_the_generator_it_is_given():
 
 @pytest.mark.parametrize("method", restoration.METHODS)
 def test_every_method_is_timed_where_it_applies(method):
-    assert any(restoration.applies_to(method, measurement) for measurement in ("drop_patch", "add_noise"))
+    assert any(restoration.applies_to(method, model) for model in (DropPatch, AddNoise))
 
 
 def test_the_restoration_part_writes_its_table_with_the_facts_of_the_run(tmp_path, monkeypatch, capsys):

@@ -31,6 +31,7 @@ from datasets import mnist5k
 from measurements import forward, measure
 from measurements.add_noise import AddNoise
 from measurements.drop_independent import DropIndependent
+from measurements.drop_independent_noise import DropIndependentNoise
 from measurements.side_info import pack
 from methods import contract
 from options import TYPES
@@ -630,6 +631,56 @@ def test_a_constant_image_is_restored_as_it_is(method, measurement):
     *_, estimate = restore_of(method)(measured, **defaults(method))
     # OpenCV adds the direction of the gradient, up to √2 of 255 levels, wherever rounding makes one.
     np.testing.assert_allclose(estimate, constant, atol=5 / 255 if method == "telea" else 1e-5)
+
+
+MODELS = [forward.find(name)(**options) for name in forward.names() for options in forward.find(name).EXAMPLES]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_classical_methods_restore_every_forward_model_that_they_apply_to(model):
+    clean = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 3), np.uint8)
+    y, side_info = measure.measure(clean, model, 0, "test")
+    ran = set()
+    for method in CLASSICAL:
+        if contract.about(ROOT / "methods" / method)["applies"].items() <= model.traits().items():
+            named = side_info if "side_info" in inputs(method, "restore") else None
+            measured = contract.loaded(contract.Measured(y, model, named))
+            *_, estimate = restore_of(method)(measured, **defaults(method) | shortened(method))
+            assert contract.checked(estimate, measured).shape == y.shape
+            ran.add(method)
+    by_traits = {"mask": {"harmonic", "telea", "normalized_convolution"}, "noise": {"median", "gaussian"}}
+    kind = "mask" if model.has_mask else "noise"
+    assert ran == by_traits[kind] | (set() if model.mixes else {"total_variation"})
+
+
+def test_total_variation_of_lost_and_noisy_values_is_that_of_noise_where_nothing_is_lost():
+    noise = noisy((2, 16, 20, 2))
+    both = contract.Measured(noise.y, DropIndependentNoise(0.5, 0.2), pack(np.ones(noise.y.shape, bool)))
+    *_, expected = restore_of("total_variation")(noise, weight=0.75, steps=20)
+    *_, found = restore_of("total_variation")(both, weight=0.75, steps=20)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_total_variation_does_not_look_at_lost_values_and_moves_noisy_ones():
+    noise, seen = noisy((2, 16, 20, 2)), np.random.default_rng(5).random((2, 16, 20, 2)) < 0.5
+    estimates = []
+    for fill in (0, 1):
+        y = np.where(seen, noise.y, np.float32(fill))
+        measured = contract.Measured(y, DropIndependentNoise(0.5, 0.2), pack(seen))
+        *_, estimate = restore_of("total_variation")(measured, weight=0.75, steps=20)
+        estimates.append(estimate)
+    np.testing.assert_array_equal(*estimates)
+    assert np.abs(estimates[0] - noise.y)[seen].mean() > 0.05
+
+
+def test_mean_image_of_noisy_values_keeps_none(tmp_path):
+    """The mean of what was seen in training stands everywhere, as no value of the measurement is one of the image."""
+    model, seen = DropIndependentNoise(0.5, 0.1), np.array([[1, 0], [1, 1]], bool).reshape(2, 1, 2, 1)
+    store.save_array(tmp_path / "y.npy", np.array([[0.2, 0], [0.6, 0.5]], np.float16).reshape(2, 1, 2, 1))
+    store.save_array(tmp_path / "side_info.npy", pack(seen))
+    measured = contract.Measured(np.full((2, 1, 2, 1), 0.9, np.float32), model, pack(seen))
+    (estimate,) = restore_of("mean_image")(measured, train_y=tmp_path / "y.npy", train_side_info=tmp_path / "side_info.npy")
+    np.testing.assert_allclose(estimate.reshape(2, 2), [[0.4, 0.5], [0.4, 0.5]], atol=1e-3)
 
 
 def test_median_removes_a_speck_and_does_not_mix_channels_or_images():

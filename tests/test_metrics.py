@@ -16,8 +16,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import store
+from measurements import forward, measure
 from measurements.forward import from_facts
-from measurements.side_info import pack
+from measurements.side_info import from_disk, pack
 from metrics import declared, digit_classifier, digits, lpips, posterior, quality
 from metrics.declared import IDENTITY
 from metrics.quality import PSNR_CEILING
@@ -170,6 +171,20 @@ def test_consistency_without_any_noise_is_that_of_exact_values():
     x, exact = np.zeros((8, 8, 1)), {"family": "add_noise", "options": {"sigma": 0.0}}
     assert metric("consistency", x, x, family=exact) == 0
     assert metric("consistency", x, x + 0.1, family=exact) == pytest.approx(0.01)
+
+
+MODELS = [forward.find(name)(**options) for name in forward.names() for options in forward.find(name).EXAMPLES]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_the_truth_is_as_consistent_as_expected_whatever_the_forward_model(model, rng):
+    """1 where there is noise, blurred or not, and 0 where there is none, but for the 16 bits of files."""
+    clean = rng.integers(0, 256, (6, 32, 20, 3), np.uint8)
+    y, side_info = measure.measure(clean, model, 0, "test")
+    table = quality.scores(clean, (clean / 255).astype(np.float16), y, side_info, np.ones(clean.shape[1:], np.uint32), model)
+    values = model.informs(from_disk(side_info, y.shape), y.shape).sum()
+    expected = 1 if model.sigma else 0
+    assert table["consistency"].mean() == pytest.approx(expected, abs=5 * (2 / values) ** 0.5 if expected else 1e-6)
 
 
 def test_values_that_no_training_measurement_shows_are_left_out():
