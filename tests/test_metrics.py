@@ -181,7 +181,7 @@ def test_the_truth_is_as_consistent_as_expected_whatever_the_forward_model(model
     """1 where there is noise, blurred or not, and 0 where there is none, but for the 16 bits of files."""
     clean = rng.integers(0, 256, (6, 32, 20, 3), np.uint8)
     y, side_info = measure.measure(clean, model, 0, "test")
-    table = quality.scores(clean, (clean / 255).astype(np.float16), y, side_info, np.ones(clean.shape[1:], np.uint32), model)
+    table = quality.scores(clean, (clean / 255).astype(np.float16), y, side_info, model)
     values = model.informs(from_disk(side_info, y.shape), y.shape).sum()
     expected = 1 if model.sigma else 0
     assert table["consistency"].mean() == pytest.approx(expected, abs=5 * (2 / values) ** 0.5 if expected else 1e-6)
