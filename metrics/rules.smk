@@ -1,6 +1,6 @@
 import datasets
 from config.provenance import code_of
-from config.schema import file_of
+from config.schema import module_of
 
 
 rule score:
@@ -23,7 +23,7 @@ rule score:
         "../environment.yml"
     params:
         classified=lambda wildcards, input: f"--classified {input.classified}" if input.classified else "",
-        code=lambda wildcards: code_of("metrics.score", file_of(wildcards.measurement)),
+        code=lambda wildcards: code_of("metrics.score", module_of(wildcards.measurement)),
     shell:
         "python -m metrics.score --clean {input.clean} --y {input.y} --side-info {input.side_info} --shown {input.shown} "
         "--estimates {input.estimates} {params.classified} --output {output} > {log} 2>&1"
@@ -88,7 +88,7 @@ rule score_posterior:
     conda:
         "../environment.yml"
     params:
-        code=lambda wildcards: code_of("metrics.posterior", file_of(wildcards.measurement)),
+        code=lambda wildcards: code_of("metrics.posterior", module_of(wildcards.measurement)),
     shell:
         "python -m metrics.posterior --clean {input.clean} --side-info {input.side_info} --samples {input.samples} --output {output} "
         "> {log} 2>&1"
