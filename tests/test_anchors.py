@@ -6,12 +6,12 @@ folder with both in torchvision's layout; what it lacks is skipped.
 
 import importlib
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bench import method_facts
 from datasets import celeba, mnist
 from measurements.add_noise import AddNoise
 from measurements.drop_independent import DropIndependent
@@ -50,10 +50,9 @@ def mean_scores(clean: np.ndarray, estimates: np.ndarray) -> tuple[float, float]
 def restored(clean: np.ndarray, measurement, split: str, method: str, **options) -> np.ndarray:
     """The last estimate of a method, with its default options but for some, as the bench takes it."""
     y, told = measure(clean, measurement, 0, split)
-    (family,) = (name for name, kind in FAMILIES.items() if isinstance(measurement, kind))
-    measured = contract.loaded(contract.Measured(y, {"family": family, "options": asdict(measurement)}, told))
+    measured = contract.loaded(contract.Measured(y, measurement, told))
     program = importlib.import_module(f"methods.{method}.restore")
-    schemas = contract.about(Path(program.__file__).parent)["restore"]
+    schemas = method_facts.read(Path(program.__file__).parent).restore
     *_, estimate = program.restore(measured, **{name: schema["default"] for name, schema in schemas.items()} | options)
     return contract.checked(estimate, measured)
 

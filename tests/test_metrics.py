@@ -3,6 +3,7 @@
 The scores of posterior samples against exact posteriors and double loops; the classifier on digits made of bars.
 """
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -16,14 +17,16 @@ from numpy.lib.stride_tricks import sliding_window_view
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import store
-from measurements import masks
+from measurements import forward, measure
+from measurements.add_noise import AddNoise
+from measurements.drop_patch import DropPatch
+from measurements.side_info import from_disk, to_disk
 from metrics import classifier, posterior, score
-from metrics.metrics import METRICS, PAPER_METRICS, PSNR_CEILING
+from metrics.metrics import METRICS, PAPER_METRICS, PSNR_CEILING, Known
 from reports.files import SCORE_KEYS, TIMING
 
 ROOT = Path(__file__).parents[1]
-PATCH = {"family": "drop_patch", "options": {"size": 4, "fill": 0.0}}
-NOISE = {"family": "add_noise", "options": {"sigma": 0.2}}
+PATCH, NOISE = DropPatch(4), AddNoise(0.2)
 FAMILIES = {"drops": PATCH, "noise": NOISE}
 
 
@@ -32,9 +35,10 @@ def rng():
     return np.random.default_rng(0)
 
 
-def metric(name, x, estimate, *, y=None, mask=None, family=PATCH) -> float:
-    mask = np.ones(x.shape, bool) if mask is None else mask
-    return METRICS[name].of(x, estimate, x if y is None else y, mask, family)
+def metric(name, x, estimate, *, y=None, mask=None, model=PATCH, shown=None) -> float:
+    mask, shown = (np.ones(x.shape, bool) if each is None else each for each in (mask, shown))
+    known = Known(model.predict(estimate, mask), model.sigma, shown)
+    return METRICS[name].of(x, estimate, x if y is None else y, mask, known)
 
 
 def ssim_by_formula(x: np.ndarray, estimate: np.ndarray) -> float:
@@ -150,23 +154,49 @@ def test_consistency_of_drops_sees_the_observed_values_alone(rng):
 def test_consistency_of_the_truth_is_about_one_under_noise(rng, sigma):
     x = rng.random((64, 64, 3))
     y = x + sigma * rng.standard_normal(x.shape)
-    family = {"family": "add_noise", "options": {"sigma": sigma}}
-    assert metric("consistency", x, x, y=y, family=family) == pytest.approx(1, abs=4 * (2 / x.size) ** 0.5)
-    assert metric("consistency", x, y, y=y, family=family) == 0
-    assert metric("consistency", x, y + 2 * sigma, y=y, family=family) == pytest.approx(4)
+    family = AddNoise(sigma)
+    assert metric("consistency", x, x, y=y, model=family) == pytest.approx(1, abs=4 * (2 / x.size) ** 0.5)
+    assert metric("consistency", x, y, y=y, model=family) == 0
+    assert metric("consistency", x, y + 2 * sigma, y=y, model=family) == pytest.approx(4)
 
 
-def test_consistency_without_any_noise_does_not_apply():
+def test_consistency_without_any_noise_is_that_of_exact_values():
     """σ = 0 is allowed by the configuration."""
     x = np.zeros((8, 8, 1))
-    assert not np.isfinite(metric("consistency", x, x, family={"family": "add_noise", "options": {"sigma": 0.0}}))
+    assert metric("consistency", x, x, model=AddNoise(0.0)) == 0
+    assert metric("consistency", x, x + 0.1, model=AddNoise(0.0)) == pytest.approx(0.01)
+
+
+MODELS = [forward.find(name)(**options) for name in forward.names() for options in forward.find(name).EXAMPLES]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_the_truth_is_as_consistent_as_expected_whatever_the_forward_model(model, rng):
+    """1 where there is noise, blurred or not, and 0 where there is none, but for the 16 bits of files."""
+    clean = rng.integers(0, 256, (6, 32, 20, 3), np.uint8)
+    y, side_info = measure.measure(clean, model, 0, "test")
+    table = score.scores(clean, (clean / 255).astype(np.float16), y, side_info, model)
+    values = model.informs(from_disk(side_info, y.shape), y.shape).sum()
+    expected = 1 if model.sigma else 0
+    assert table["consistency"].mean() == pytest.approx(expected, abs=5 * (2 / values) ** 0.5 if expected else 1e-6)
+
+
+def test_lost_values_that_some_training_measurement_shows_count_apart(rng):
+    x, estimate = rng.random((2, 8, 8, 1))
+    mask, shown = np.zeros((2, 8, 8, 1), bool)
+    mask[:4], shown[:6] = True, True
+    error = (estimate - x) ** 2
+    assert metric("mse_unobserved", x, estimate, mask=mask, shown=shown) == pytest.approx(error[4:].mean())
+    assert metric("mse_unobserved_shown", x, estimate, mask=mask, shown=shown) == pytest.approx(error[4:6].mean())
+    assert np.isnan(metric("mse_unobserved_shown", x, estimate, mask=mask))  # every value is shown: the same as mse_unobserved
+    assert np.isnan(metric("mse_unobserved_shown", x, estimate, mask=shown, shown=shown))  # no value is lost but those
 
 
 # The table and the command
 
 
 def made(
-    tmp_path: Path, family: dict, *, steps: int = 0, seed: int | None = 3, protocol: str = "sound", n: int = 5, batch: int = 3
+    tmp_path: Path, family, *, steps: int = 0, seed: int | None = 3, protocol: str = "sound", n: int = 5, batch: int = 3
 ) -> tuple[list[str], dict]:
     """Files of n images, and of a timing batch of the first if steps; the command's arguments and the arrays, masks as bool."""
     rng = np.random.default_rng(1)
@@ -174,17 +204,16 @@ def made(
     told = rng.random((n, 9, 8, 1)) < 0.7 if family is PATCH else np.full((n, 1, 1, 1), 0.2, np.float32)
     y = np.where(told, clean / 255, 0) if family is PATCH else clean / 255 + 0.2 * rng.standard_normal(clean.shape)
     estimates = rng.random((steps, batch, 9, 8, 3) if steps else clean.shape)
-    arrays = {"clean": clean, "y": y.astype(np.float16), "theta": told, "estimates": estimates.astype(np.float16)}
+    arrays = {"clean": clean, "y": y.astype(np.float16), "side_info": told, "estimates": estimates.astype(np.float16)}
     for name, array in arrays.items():
-        stored = masks.pack(array) if array.dtype == bool else array
-        np.save(tmp_path / f"{name if name in ('clean', 'estimates') else f'test.{name}'}.npy", stored)
+        np.save(tmp_path / f"{name if name in ('clean', 'estimates') else f'test.{name}'}.npy", to_disk(array))
     of = {"dataset": "made", "measurement": "some", "split": "test", "seed": 0, "protocol": protocol}
-    store.save_json(tmp_path / "test.json", of | family)
+    store.save_json(tmp_path / "test.json", of | {"family": family.name(), "options": dataclasses.asdict(family)})
     facts = {"method": "dice", "dataset": "made", "measurement": "some", "seed": seed, "options": {}, "threads": 2}
     facts["protocol"] = protocol
     taken = {"steps": [1, 2, 40][:steps], "seconds": [0.25, 0.5, 10.0][:steps], "runs": 5, "images": batch, "others_busy": 0.0}
     store.save_json(tmp_path / "estimates.json", facts | (taken if steps else {"seconds": 1.5}) | {"device": "a processor, old"})
-    places = {"clean": "clean", "y": "test.y", "theta": "test.theta", "estimates": "estimates"}
+    places = {"clean": "clean", "y": "test.y", "side-info": "test.side_info", "estimates": "estimates"}
     flags = [text for name, stem in places.items() for text in (f"--{name}", str(tmp_path / f"{stem}.npy"))]
     return [*flags, "--output", str(tmp_path / "scores.csv")], arrays
 
@@ -205,7 +234,7 @@ def test_scores_of_a_set_are_those_of_its_images(rng):
     clean, estimates = rng.integers(0, 256, (4, 8, 8, 3), np.uint8), rng.random((4, 8, 8, 3)).astype(np.float16)
     told = rng.random((4, 8, 8, 1)) < 0.5
     y = np.where(told, clean / 255, 0).astype(np.float16)
-    table = score.scores(clean, estimates, y, masks.pack(told), PATCH)
+    table = score.scores(clean, estimates, y, to_disk(told), PATCH)
     assert list(table) == ["image", *METRICS] and list(table["image"]) == [0, 1, 2, 3]
     for i, row in table.iterrows():
         error = (clean[i] / 255 - estimates[i].astype(float)) ** 2
@@ -232,7 +261,7 @@ def test_a_file_of_estimates_has_a_row_per_image(tmp_path, family):
     np.testing.assert_allclose(table["psnr"], -10 * np.log10(error), rtol=1e-6)
     assert table["mse_unobserved"].isna().all() == (family == "noise")
     distance = (arrays["y"].astype(float) - arrays["estimates"].astype(float)) ** 2
-    seen = np.broadcast_to(arrays["theta"] if family == "drops" else True, distance.shape)
+    seen = np.broadcast_to(arrays["side_info"] if family == "drops" else True, distance.shape)
     by_hand = [d[m].mean() / (1 if family == "drops" else 0.04) for d, m in zip(distance, seen, strict=True)]
     np.testing.assert_allclose(table["consistency"], by_hand, rtol=1e-6)
 
@@ -251,7 +280,7 @@ def test_a_timing_batch_has_a_row_per_step(tmp_path):
     np.testing.assert_allclose(table["psnr"], -10 * np.log10(error.mean((2, 3, 4))).mean(1), rtol=1e-6)
     distance = (arrays["y"][:3].astype(float) - arrays["estimates"].astype(float)) ** 2
     for name, square in {"mse_observed": error, "consistency": distance}.items():
-        seen = [[e[np.broadcast_to(m, e.shape)].mean() for e, m in zip(s, arrays["theta"][:3], strict=True)] for s in square]
+        seen = [[e[np.broadcast_to(m, e.shape)].mean() for e, m in zip(s, arrays["side_info"][:3], strict=True)] for s in square]
         np.testing.assert_allclose(table[name], np.mean(seen, 1), rtol=1e-6)
 
 
@@ -269,7 +298,9 @@ def test_accuracy_is_what_the_classifier_found(tmp_path, monkeypatch):
     assert list(pd.read_csv(tmp_path / "scores.csv")["accuracy"]) == [1, 0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("missing", ["clean.npy", "test.y.npy", "test.theta.npy", "estimates.npy", "test.json", "estimates.json"])
+@pytest.mark.parametrize(
+    "missing", ["clean.npy", "test.y.npy", "test.side_info.npy", "estimates.npy", "test.json", "estimates.json"]
+)
 def test_a_missing_input_is_named_and_nothing_written(tmp_path, monkeypatch, missing):
     args, _ = made(tmp_path, PATCH)
     (tmp_path / missing).unlink()
@@ -310,7 +341,7 @@ def test_the_paper_s_protocol_scores_the_first_64_images_once_as_a_mosaic(tmp_pa
     guessed = structural_similarity(2 * x - 1, 2 * estimate - 1, data_range=2, channel_axis=2)
     assert row["ssim_range_2"] == pytest.approx(guessed, abs=1e-6)
     if family == "drops":
-        lost = ~np.broadcast_to(mosaic_by_hand(arrays["theta"]), x.shape)
+        lost = ~np.broadcast_to(mosaic_by_hand(arrays["side_info"]), x.shape)
         assert row["mse_unobserved"] == pytest.approx(((x - estimate)[lost] ** 2).mean())
 
 
@@ -430,7 +461,7 @@ def exact(rng, count: int, sigma=0.1) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("count", [4, 32])
 def test_an_exact_posterior_has_the_coverage_it_states(rng, count):
     clean, samples = exact(rng, count)
-    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0)).mean()
+    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0), NOISE).mean()
     noise = (0.25 / clean.size) ** 0.5
     assert table["coverage_50"] == pytest.approx(0.5, abs=4 * noise)
     assert table["coverage_90"] == pytest.approx(0.9, abs=4 * noise)
@@ -442,9 +473,9 @@ def test_an_exact_posterior_has_the_coverage_it_states(rng, count):
 def test_too_sure_covers_too_little_and_either_costs_score(rng, width, less):
     clean, samples = exact(rng, 32)
     told = np.repeat(WHOLE, len(clean), 0)
-    right = posterior.scores(clean, samples, told).mean()
+    right = posterior.scores(clean, samples, told, NOISE).mean()
     centre = samples.astype(float).mean(0)
-    wrong = posterior.scores(clean, (centre + width * (samples - centre)).astype(np.float16), told).mean()
+    wrong = posterior.scores(clean, (centre + width * (samples - centre)).astype(np.float16), told, NOISE).mean()
     assert (wrong["coverage_50"] < right["coverage_50"] - 0.05) == less
     assert (wrong["coverage_50"] > right["coverage_50"] + 0.05) != less
     assert wrong["crps"] > 1.02 * right["crps"] and wrong["energy"] > right["energy"]
@@ -452,7 +483,7 @@ def test_too_sure_covers_too_little_and_either_costs_score(rng, width, less):
 
 def test_a_sample_has_twice_the_error_of_the_mean_of_an_exact_posterior(rng):
     clean, samples = exact(rng, 32)
-    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0)).mean()
+    table = posterior.scores(clean, samples, np.repeat(WHOLE, len(clean), 0), NOISE).mean()
     # 3.01 dB but for the mean of 32 samples, whose squared error is 1 + 1/32 of the exact mean's
     assert table["psnr_mean"] - table["psnr_sample"] == pytest.approx(10 * np.log10(2 / (1 + 1 / 32)), abs=0.05)
 
@@ -462,7 +493,7 @@ def run_posterior(tmp_path, monkeypatch, samples) -> dict:
     args, arrays = made(tmp_path, PATCH)
     np.save(tmp_path / "samples.npy", samples)
     store.save_json(tmp_path / "samples.json", store.load_json(tmp_path / "estimates.json"))
-    flags = ["--clean", "clean", "--theta", "test.theta", "--samples", "samples"]
+    flags = ["--clean", "clean", "--side-info", "test.side_info", "--samples", "samples"]
     given = [part if part.startswith("--") else str(tmp_path / f"{part}.npy") for part in flags]
     monkeypatch.setattr(sys, "argv", ["posterior", *given, "--output", str(tmp_path / "posterior.csv")])
     posterior.main()
@@ -475,8 +506,8 @@ def test_posterior_command_has_a_row_per_sampled_image(tmp_path, monkeypatch, rn
     table = pd.read_csv(tmp_path / "posterior.csv")
     assert list(table) == [*score.IDENTITY, "image", *posterior.POSTERIOR, "samples"] and list(table["image"]) == [0, 1, 2]
     assert (table[["dataset", "measurement", "method", "seed", "samples"]] == ["made", "some", "dice", 3, 6]).all(axis=None)
-    clean, theta = arrays["clean"], arrays["theta"]
-    lost = np.broadcast_to(~theta, clean.shape)[1]
+    clean = arrays["clean"]
+    lost = np.broadcast_to(~arrays["side_info"], clean.shape)[1]
     by_hand = of("crps", clean[1] / 255, samples[:, 1], lost)
     assert table["crps"][1] == pytest.approx(by_hand, rel=1e-5)
 
