@@ -3,7 +3,7 @@ BIN := .venv/bin
 CORES ?= 2
 DATA_DIR ?= data
 
-.PHONY: demo test lint bench lock celeba-gpu celeba-gpu-pack
+.PHONY: demo test lint bench lock celeba celeba-gpu celeba-gpu-pack
 
 demo: .venv/ready  ## the quick benchmark on real digits, minutes, no download but packages
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
@@ -27,6 +27,9 @@ bench: .venv/ready .venv/bench-ready  ## speed beside the alternatives, minutes 
 	$(BIN)/python -m benchmarks.roofline --shape celeba --batch 16 --steps 1 --repetitions 3
 	$(BIN)/python -m benchmarks.training --shape celeba --batch 16 --steps 1 --repetitions 3
 	$(BIN)/python -m benchmarks.search --shape celeba --images 16 --steps 10 --repetitions 3
+
+celeba: .venv/ready  ## download CelebA to DATA_DIR (1.4 GB); a run goes on without it where it is absent
+	$(BIN)/python -m datasets.obtain celeba --data-dir $(DATA_DIR)
 
 celeba-gpu-pack: .venv/ready  ## for `make celeba-gpu` elsewhere: gpu/, with the faces of DATA_DIR and the jobs (60 MB)
 	$(BIN)/python -m datasets.pack celeba --data-dir $(DATA_DIR) --output gpu/celeba/celeba_64.zip

@@ -2,7 +2,7 @@
 
     plan    here: asks Snakemake for the jobs of a run, and writes those that want a GPU, and what these need, to a file
     run     there: runs them, in the order of their files, as many at once as there are cores; needs this file, no package
-    pack    there: one archive of what was made, to unpack where Snakemake goes on (`--rerun-triggers mtime`)
+    pack    there: one archive of what was made, to unpack where Snakemake goes on
 
 There, jobs that train, or restore with a trained model, take turns on the GPU; timings run alone. What has been made is not made
 again, a failed job stops only those that need it, and its log says why.

@@ -26,6 +26,7 @@ from methods.watching import Watch, estimated
 from torch import Generator, Tensor
 
 import store
+from bench import method_facts
 from benchmarks.restoration import learner_of
 from measurements.forward import Example, ForwardModel, from_facts
 from measurements.measure import measure
@@ -91,7 +92,7 @@ def main() -> None:
     folder = Path(training.__file__).parent / method
     if not (folder / "train.py").exists():
         sys.exit(f"methods/{method}/train.py: no such file; name a method that learns")
-    schemas = contract.about(folder)["train"]
+    schemas = method_facts.read(folder).train
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.oracle_gap",
         parents=[first],

@@ -21,6 +21,7 @@ from methods.networks import packed
 
 import methods
 import store
+from bench import method_facts
 from benchmarks.side_by_side import Bench, parser
 from measurements.forward import ForwardModel
 from methods import contract
@@ -39,7 +40,7 @@ def learner_of(method: str) -> type[Learner]:
 
 def applies_to(method: str, forward: ForwardModel) -> bool:
     """Whether a forward model has the traits that a method asks for."""
-    return contract.about(FOLDER / method)["applies"].items() <= forward.traits().items()
+    return method_facts.read(FOLDER / method).applies.items() <= forward.traits().items()
 
 
 def restorer(method: str, measured: Measured, bench: Bench, folder: Path) -> Callable[[Measured], object]:
@@ -47,7 +48,7 @@ def restorer(method: str, measured: Measured, bench: Bench, folder: Path) -> Cal
     the measurements themselves for those of the training."""
     restore = importlib.import_module(f"methods.{method}.restore").restore
     parameters = inspect.signature(restore).parameters
-    given = {name: schema["default"] for name, schema in contract.about(FOLDER / method)["restore"].items()}
+    given = {name: schema["default"] for name, schema in method_facts.read(FOLDER / method).restore.items()}
     given |= {"seed": 0} if "seed" in parameters else {}
     given |= {name: folder / f"{name}.npy" for name in ("train_y", "train_side_info") if name in parameters}
     if "model" in parameters:

@@ -62,7 +62,7 @@ def validate(value, schema: dict, where: str) -> None:
             missing = next(key for key in error.validator_value if key not in error.instance)
             raise ConfigError(f"{inside}{missing}: is missing{described(error.schema.get('properties', {}).get(missing, {}))}")
         if error.validator == "anyOf":  # the deepest of the reasons is of the alternative that was meant
-            cause = max(error.context, key=lambda each: (len(each.path), each.validator == "enum"))
+            cause = max(error.context, key=lambda each: (len(each.path), {"type": 0, "enum": 1}.get(each.validator, 2)))
             raise ConfigError(f"{path}: {cause.message}{described(error.schema)}")
         raise ConfigError(f"{path or 'the file'}: {error.message}{described(error.schema)}")
 
@@ -114,7 +114,8 @@ def check_dataset(dataset: str, measurements: dict) -> None:
         try:
             forward_model(name, options).check(shape)
         except ValueError as error:
-            raise ConfigError(f"datasets.{dataset}.{name}: {error}") from None
+            why = str(error).removeprefix(f"{family_of(name)}: ")
+            raise ConfigError(f"datasets.{dataset}.{name}: {why}") from None
 
 
 def complete(name: str, given: dict) -> dict:

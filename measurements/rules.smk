@@ -1,7 +1,7 @@
 from config.command_line import measurement_flags
 from config.environment import own_files
 from config.provenance import code_of
-from config.schema import file_of
+from config.schema import module_of
 from datasets import PICTURES
 
 
@@ -21,7 +21,7 @@ rule measure:
         family=lambda wildcards: measurement_flags(config, wildcards.dataset, wildcards.measurement),
         folder=subpath(output.y, parent=True),
         seed=config["measurement_seed"],
-        code=lambda wildcards: code_of("measurements.measure", file_of(wildcards.measurement)),
+        code=lambda wildcards: code_of("measurements.measure", module_of(wildcards.measurement)),
     shell:
         "python -m measurements.measure {params.family} --clean {input} --dataset {wildcards.dataset} "
         "--measurement {wildcards.measurement} --split {wildcards.split} --seed {params.seed} --output {params.folder} "
@@ -45,7 +45,7 @@ rule given:  # pictures that were corrupted elsewhere
     params:
         family=lambda wildcards: measurement_flags(config, wildcards.dataset, wildcards.measurement),
         folder=subpath(output[0], parent=True),
-        code=lambda wildcards: code_of("measurements.given", file_of(wildcards.measurement)),
+        code=lambda wildcards: code_of("measurements.given", module_of(wildcards.measurement)),
     shell:
         "python -m measurements.given {params.family} --pictures {resources.data_dir:q}/{wildcards.dataset} "
         "--dataset {wildcards.dataset} --measurement {wildcards.measurement} --output {params.folder} > {log} 2>&1"

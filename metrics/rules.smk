@@ -2,7 +2,7 @@
 import datasets
 from config.command_line import flags
 from config.provenance import code_of
-from config.schema import file_of
+from config.schema import module_of
 from metrics import declared
 
 # The files that a program may say that it needs. Which runs it applies to follows from whether its files can be made.
@@ -44,7 +44,7 @@ for name, program in METRICS_TO_RUN.items():
             program=name,
             inputs=lambda wildcards, input: flags(input),
             sha256=f"--sha256 {weights_['sha256']}" if weights_ else "",
-            code=lambda wildcards, name=name: code_of(f"metrics.{name}", file_of(wildcards.measurement)),
+            code=lambda wildcards, name=name: code_of(f"metrics.{name}", module_of(wildcards.measurement)),
         shell:
             "OMP_NUM_THREADS=1 python -m metrics.{params.program} {params.inputs} {params.sha256} --output {output} > {log} 2>&1"
 
@@ -64,7 +64,7 @@ rule score_timing:  # the quality of the timing batch, at each estimate in time
         "../environment.yml"
     params:
         inputs=lambda wildcards, input: flags(input),
-        code=lambda wildcards: code_of("metrics.quality", file_of(wildcards.measurement)),
+        code=lambda wildcards: code_of("metrics.quality", module_of(wildcards.measurement)),
     shell:
         "OMP_NUM_THREADS=1 python -m metrics.quality {params.inputs} --output {output} > {log} 2>&1"
 

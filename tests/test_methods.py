@@ -27,6 +27,7 @@ from learners import LEARNED, learner_class
 from skimage.restoration import denoise_tv_chambolle
 
 import store
+from bench import method_facts
 from datasets import mnist5k
 from measurements import forward, measure
 from measurements.add_noise import AddNoise
@@ -58,12 +59,12 @@ def inputs(method, rule):
 
 def applies_to(method):
     """The forward models that have the traits that a method asks for."""
-    asked = contract.about(ROOT / "methods" / method)["applies"]
+    asked = method_facts.read(ROOT / "methods" / method).applies
     return [name for name in MEASUREMENTS if asked.items() <= forward.find(name).traits().items()]
 
 
 def options(method, section):
-    return contract.about(ROOT / "methods" / method)[section]
+    return getattr(method_facts.read(ROOT / "methods" / method), section)
 
 
 def keeps_what_is_seen(method):
