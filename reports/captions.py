@@ -124,7 +124,9 @@ def methods_that_do_not_apply(absent: dict[str, dict[str, str]], titles: dict[st
     for (reason, method), measurements in where.items():
         by_reason.setdefault(reason, {}).setdefault(", ".join(measurements), []).append(title(method, titles))
     return [
-        "Not run on " + "; on ".join(f"{at}: {', '.join(methods)}" for at, methods in groups.items()) + f" ({reason.rstrip('.')})."
+        "Not run on "
+        + "; on ".join(f"{at}: {', '.join(methods)}" for at, methods in groups.items())
+        + f" ({reason.rstrip('.')})."
         for reason, groups in by_reason.items()
     ]
 

@@ -33,7 +33,14 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files")
-    add("--scores", nargs="+", type=Path, required=True, metavar="CSV", help="the scores files of posterior samples of every run (posterior.csv …), one row an image")
+    add(
+        "--scores",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="CSV",
+        help="the scores files of posterior samples of every run (posterior.csv …), one row an image",
+    )
     add("--methods", type=Path, required=True, metavar="CSV", help="methods.csv of reports.table: rows, titles, what they see")
     add("--clean", type=Path, required=True, metavar="NPY", help="the clean test split")
     add("--measured", nargs="+", type=files.pair, required=True, metavar="NAME=NPY", help="measurement=path, in order")

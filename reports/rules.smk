@@ -28,6 +28,10 @@ rule table:
         ],
         timing=RUNS.files("scores", "timing.csv", RUNS.timed),
         models=RUNS.files("models", "train.json", RUNS.learned),
+        measured=lambda wildcards: [
+            f"{config['results']}/measured/{wildcards.dataset}/{measurement}/train.json"
+            for measurement in config["datasets"][wildcards.dataset]
+        ],
         ceilings=lambda wildcards: [
             f"{config['results']}/scores/{wildcards.dataset}/{name}.csv"
             for name, program in METRICS_TO_RUN.items()
@@ -48,11 +52,14 @@ rule table:
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         reference=f"--reference {config['reference']}" if config["reference"] else "",
+        measured=lambda wildcards, input: " ".join(
+            f"{measurement}={path}" for measurement, path in zip(config["datasets"][wildcards.dataset], input.measured)
+        ),
         folder=subpath(output[0], parent=True),
         version=4,
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
-        "--models {params.models} --ceilings {input.ceilings} --sees {params.sees:q} --titles {params.titles:q} --order {params.order:q} "
+        "--models {params.models} --ceilings {input.ceilings} --measured-facts {params.measured} --sees {params.sees:q} --titles {params.titles:q} --order {params.order:q} "
         "--measurements {params.measurements:q} {params.reference} --output {params.folder} > {log} 2>&1"
 
 

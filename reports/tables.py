@@ -12,7 +12,9 @@ from reports.files import short, title
 from reports.layout import Cell, Column, Grid, Section
 
 METRICS = declared.of_estimates()
-HEADLINE = [name for name, metric in METRICS.items() if metric.shown == "headline"]  # what the original states, and what a terminal shows
+HEADLINE = [
+    name for name, metric in METRICS.items() if metric.shown == "headline"
+]  # what the original states, and what a terminal shows
 MAIN = [*HEADLINE, *(name for name, metric in METRICS.items() if metric.shown == "main")]
 DETAILS = [name for name, metric in METRICS.items() if metric.shown == "details"]
 ARROWS = {"higher": " ↑", "lower": " ↓"}

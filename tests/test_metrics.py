@@ -216,8 +216,6 @@ def run(args: list[str]) -> subprocess.CompletedProcess:
     return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
 
 
-
-
 def test_scores_of_a_set_are_those_of_its_images(rng):
     """Whole pixels are missing here: a mask of one channel holds for all three."""
     clean, estimates = rng.integers(0, 256, (4, 8, 8, 3), np.uint8), rng.random((4, 8, 8, 3)).astype(np.float16)
@@ -239,11 +237,7 @@ def test_a_file_of_estimates_has_a_row_per_image(tmp_path, family):
     done = run(args)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert (
-        list(table) == [*IDENTITY, "image", *METRICS]
-        and set(KEYS) < set(table)
-        and list(table["image"]) == [0, 1, 2, 3, 4]
-    )
+    assert list(table) == [*IDENTITY, "image", *METRICS] and set(KEYS) < set(table) and list(table["image"]) == [0, 1, 2, 3, 4]
     assert (table[["dataset", "measurement", "method", "seed"]] == ["made", "some", "dice", 3]).all(axis=None)
     error = ((arrays["clean"] / 255 - arrays["estimates"].astype(float)) ** 2).mean((1, 2, 3))
     np.testing.assert_allclose(table["mse"], error, rtol=1e-6)
@@ -278,7 +272,10 @@ def test_a_method_without_seed_has_an_empty_one(tmp_path):
     assert pd.read_csv(tmp_path / "scores.csv")["seed"].isna().all()
 
 
-@pytest.mark.parametrize("missing", ["clean.npy", "test.y.npy", "test.side_info.npy", "train.shown.npy", "estimates.npy", "test.json", "estimates.json"])
+@pytest.mark.parametrize(
+    "missing",
+    ["clean.npy", "test.y.npy", "test.side_info.npy", "train.shown.npy", "estimates.npy", "test.json", "estimates.json"],
+)
 def test_a_missing_input_is_named_and_nothing_written(tmp_path, missing):
     args, _ = made(tmp_path, PATCH)
     (tmp_path / missing).unlink()
@@ -341,7 +338,7 @@ def test_a_timing_batch_under_the_paper_s_protocol_is_a_mosaic_at_every_step(tmp
 
 
 def test_too_few_images_for_a_mosaic_are_one_line(tmp_path):
-    with pytest.raises(SystemExit, match="^the switch mosaic of the protocol scores a mosaic of 64 images, here are 5; "):
+    with pytest.raises(SystemExit, match="^the protocol with the switch mosaic scores one of 64 images, here are 5; "):
         quality.main(made(tmp_path, PATCH, protocol="paper")[0])
 
 

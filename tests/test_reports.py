@@ -24,7 +24,7 @@ LEARNED = ["acsg", "ambient_vaegan", "supervised"]
 SAMPLING = ["ambient_vaegan", "supervised"]
 SEES = {m: {"clean": "train" if m == "supervised" else "no", "theta": "no", "learned": m in LEARNED} for m in ORDER}
 IMAGES = 9
-SCORED = ["mse", "psnr", "ssim", "accuracy", "mse_observed", "mse_unobserved", "mse_unobserved_shown", "consistency"]
+SCORED = ["mse", "psnr", "ssim", "accuracy", "mse_observed", "mse_unobserved", "consistency"]
 ROOT = Path(__file__).parents[1]
 
 
@@ -55,6 +55,7 @@ def results(tmp_path):
                 scores = pd.DataFrame({**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in SCORED})
                 scores["psnr"] += 2 * skill
                 scores["accuracy"] = (scores["accuracy"] > 0.3).astype(int)
+                scores["mse_unobserved_shown"] = scores["mse_unobserved"]
                 if measurement == "add_noise":
                     scores[["mse_unobserved", "mse_unobserved_shown"]] = np.nan
                 steps = 4 if method == "acsg" else 1
@@ -73,7 +74,9 @@ def results(tmp_path):
                     (folder / "train.json").write_text(json.dumps(facts))
                     found["models"].append(f"celeba/{measurement}/{method}/{seed}={folder / 'train.json'}")
                 if method in SAMPLING:
-                    spread = pd.DataFrame({**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in declared.of_samples()})
+                    spread = pd.DataFrame(
+                        {**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in declared.of_samples()}
+                    )
                     spread.assign(samples=5).to_csv(folder / "posterior.csv", index=False)
                     found["posterior"].append(folder / "posterior.csv")
                     if seed == 0:
@@ -376,7 +379,10 @@ def test_accuracy_stands_in_the_table_with_its_ceiling_and_only_where_there_are_
 
 
 def test_lpips_stands_in_the_table_where_it_is_scored_and_is_noted_where_not(report, results, tmp_path):
-    assert "LPIPS is not shown, as the configuration names no weights for it (key metric_weights)." in (report / "table.md").read_text()
+    assert (
+        "LPIPS is not shown, as the configuration names no weights for it (key metric_weights)."
+        in (report / "table.md").read_text()
+    )
     paths = []
     for path in results["scores"]:
         rows = pd.read_csv(path)
@@ -385,7 +391,10 @@ def test_lpips_stands_in_the_table_where_it_is_scored_and_is_noted_where_not(rep
     run_table(results | {"digits": results["digits"] + paths}, tmp_path / "with")
     text = (tmp_path / "with" / "table.md").read_text()
     assert "drop patch<br>LPIPS ↓" in text and "0.1500" in text and "not shown" not in text
-    assert "LPIPS: the learned perceptual distance" in text and "drop patch<br>Δ LPIPS" in (tmp_path / "with/differences.md").read_text()
+    assert (
+        "LPIPS: the learned perceptual distance" in text
+        and "drop patch<br>Δ LPIPS" in (tmp_path / "with/differences.md").read_text()
+    )
 
 
 NEW_METRIC = """
@@ -436,12 +445,21 @@ def test_a_new_metric_is_one_file(results, tmp_path):
             python("metrics.bias", *files_of_it, "--output", bias[0])
         else:
             rows[files.KEYS].assign(bias=0.25).to_csv(bias[-1], index=False)
-    given = ["--dataset", "celeba", "--order", " ".join(ORDER), "--measurements", " ".join(MEASUREMENTS), "--sees", json.dumps(SEES)]
+    given = [
+        "--dataset",
+        "celeba",
+        "--order",
+        " ".join(ORDER),
+        "--measurements",
+        " ".join(MEASUREMENTS),
+        "--sees",
+        json.dumps(SEES),
+    ]
     python("reports.table", *given, "--scores", *results["scores"], *bias, "--output", tmp_path / "report")
     text = (tmp_path / "report/table.md").read_text()
     heads, *body = [cells(line) for line in text.splitlines() if line.startswith("|")]
     at = heads.index("add noise<br>bias")
-    assert {line[0]: line[at] for line in body}["median"].startswith("0.2") or "0.3" in text
+    assert {line[0]: line[at] for line in body}["median"].startswith("0.2")
     assert "Bias: Mean of the error." in text
     values = pd.read_csv(tmp_path / "report/table.csv").set_index(["measurement", "method", "metric"])
     expected = 0.75 - np.load(results["clean"][0]).mean() / 255
@@ -452,7 +470,11 @@ def test_notes_say_what_does_not_apply_and_what_is_never_measured(results, repor
     assert store.load_json(report / "notes.json") == {"table": ""}
     absent = {"add_noise": {"telea": "needs missing values"}, "drop_patch": {"median": "is for noise"}}
     store.save_json(tmp_path / "train.json", {"never_shown": 1300})
-    given = {"absent": json.dumps(absent), "titles": '{"telea": "Telea"}', "measured_facts": f"drop_patch={tmp_path / 'train.json'}"}
+    given = {
+        "absent": json.dumps(absent),
+        "titles": '{"telea": "Telea"}',
+        "measured_facts": f"drop_patch={tmp_path / 'train.json'}",
+    }
     run_table(results, tmp_path / "with", **given)
     text = (tmp_path / "with" / "table.md").read_text()
     assert "Not run on add noise: Telea (needs missing values). Not run on drop patch: median (is for noise)." in text
@@ -462,10 +484,13 @@ def test_notes_say_what_does_not_apply_and_what_is_never_measured(results, repor
 
 def test_notes_of_one_reason_are_one_sentence():
     reasons = {"telea": "needs missing values", "harmonic": "needs missing values"}
-    said = captions.methods_that_do_not_apply({"add_noise": reasons, "blur_noise": reasons | {"wiener": "is for white noise"}}, {})
+    said = captions.methods_that_do_not_apply(
+        {"add_noise": reasons, "blur_noise": reasons | {"wiener": "is for white noise"}}, {}
+    )
     assert said == [
-        "Not run on add noise, blur noise: telea, harmonic (needs missing values).", "Not run on blur noise: wiener (is for white noise).",
-    ]  # fmt: skip
+        "Not run on add noise, blur noise: telea, harmonic (needs missing values).",
+        "Not run on blur noise: wiener (is for white noise).",
+    ]
 
 
 # Files
