@@ -24,7 +24,7 @@ from torch import Generator, Tensor
 
 import store
 from benchmarks.restoration import learner_of
-from measurements.forward import from_facts
+from measurements.forward import Example, ForwardModel, from_facts
 from measurements.measure import measure
 from methods import contract, device, training
 from methods.batches import as_float, as_told, on_device
@@ -36,41 +36,38 @@ TAU, HIDDEN = 0.5, 0.1
 BATCH = 500  # images restored at a time
 
 
-def hidden(measurement, batch: Batch, sigma: float | None, generator: Generator) -> tuple[Batch, Tensor, Tensor]:
-    """Measurements corrupted once more: what the network gets, what it is compared with, and where (bool, as y)."""
-    y, theta = batch["y"], batch["theta"]
-    if sigma is not None:
-        n = sigma * torch.randn(y.shape, generator=generator, device=y.device)
-        return batch | {"y": y + TAU * n}, y - n / TAU, torch.ones_like(y, dtype=torch.bool)
-    again = measurement.further(HIDDEN).draw(len(y), tuple(y.shape[1:]), generator)
-    return {"y": measurement.apply(y, again), "theta": theta & again}, y, (theta & ~again).expand_as(y)
+def corrupted_again(measurement: ForwardModel, batch: Batch, generator: Generator) -> Example:
+    """Measurements corrupted once more: what the network gets, what its prediction is compared with, and where."""
+    return measurement.recorrupt(batch["y"], batch["side_info"], generator, share=HIDDEN, tau=TAU)
 
 
 class Gap(Watch):
     """A row for each look: step, validation_mse, test_psnr, held_out."""
 
-    def __init__(self, every: int, measurement, sigma: float | None, splits: dict[str, tuple[Tensor, Batch]], told: bool):
+    def __init__(self, every: int, measurement: ForwardModel, splits: dict[str, tuple[Tensor, Batch]], told: bool):
         super().__init__(every)
-        self.splits, self.told = splits, told
+        self.measurement, self.splits, self.told = measurement, splits, told
         batch = splits["validation"][1]
-        self.further = hidden(measurement, batch, sigma, Generator(batch["y"].device).manual_seed(1))
+        self.example = corrupted_again(measurement, batch, Generator(batch["y"].device).manual_seed(1))
         self.state = {"rows": []}
 
     def look(self, step: int, learner: Learner) -> None:
         errors = {split: image_mse(self.restored(learner, batch), x) for split, (x, batch) in self.splits.items()}
-        batch, wanted, where = self.further
+        example = self.example
+        estimate = self.restored(learner, {"y": example.input, "side_info": example.side_info})
+        predicted = self.measurement.predict(estimate, self.splits["validation"][1]["side_info"])
         row = {
             "step": step,
             "validation_mse": float(errors["validation"].mean()),
             "test_psnr": float((-10 * errors["test"].clamp(min=10 ** (-PSNR_CEILING / 10)).log10()).mean()),
-            "held_out": float(((self.restored(learner, batch) - wanted)[where] ** 2).mean()),
+            "held_out": float(((predicted - example.target)[example.counts] ** 2).mean()),
         }
         self.state["rows"].append(row)
         print("  ".join(f"{name} {value:.6g}" for name, value in row.items()), flush=True)
 
     def restored(self, learner: Learner, batch: Batch) -> Tensor:
-        """The learner's estimates of all images; it is told θ where its rule names θ."""
-        names = ["y", "theta"] if self.told else ["y"]
+        """The learner's estimates of all images; it has side information where its rule names it."""
+        names = ["y", "side_info"] if self.told else ["y"]
         parts = zip(*(batch[name].split(BATCH) for name in names), strict=True)
         return torch.cat([estimated(learner, dict(zip(names, part, strict=True))) for part in parts])
 
@@ -103,7 +100,7 @@ def main() -> None:
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="<results>/measured/DATASET/MEASUREMENT; clean splits lie in <results>/clean")
-    add("--sees", nargs="*", choices=["theta", "clean"], default=[], help="what else than y the method's rule `train` names")
+    add("--sees", nargs="*", choices=["side_info", "clean"], default=[], help="what else than y the method's rule `train` names")
     add("--every", type=int, default=500, help="steps between looks (%(default)s)")
     add("--images", type=int, default=1000, help="of the validation and of the test split, from the first (%(default)s)")
     add("--seed", type=int, default=0, help="seed of weights and batches (%(default)s)")
@@ -121,15 +118,15 @@ def main() -> None:
         sys.exit(f"methods/{method}: its learner has no estimate, so there is nothing to select by")
     clean = args.data.parents[2] / "clean" / facts["dataset"]
     files = {"y": args.data / "train.y.npy"}
-    files |= {"theta": args.data / "train.theta.npy"} if "theta" in args.sees else {}
+    files |= {"side_info": args.data / "train.side_info.npy"} if "side_info" in args.sees else {}
     files |= {"x": clean / "train.npy"} if "clean" in args.sees else {}
 
     splits = {}
     for split in ("validation", "test"):
         x = np.array(store.load_array(clean / f"{split}.npy")[: args.images])
         arrays = x, *measure(x, measurement, facts["seed"], split)
-        x, y, theta = (torch.from_numpy(array).to(where) for array in arrays)
-        seen = {"y": as_float(y), "theta": as_told(theta, x.shape[1:])}
+        x, y, side_info = (torch.from_numpy(array).to(where) for array in arrays)
+        seen = {"y": as_float(y), "side_info": as_told(side_info, x.shape[1:])}
         splits[split] = as_float(x), seen
     options = {name: getattr(args, name) for name in schemas}
     made_of = {"options": options, "seed": args.seed, "data": facts, "looks": [args.every, args.images, args.sees]}
@@ -138,7 +135,7 @@ def main() -> None:
     with store.clear_errors(), training.alone(checkpoint):
         generator = Generator(where).manual_seed(args.seed)
         learner = kind(tuple(splits["test"][0].shape[1:]), measurement, generator, **options)
-        gap = Gap(args.every, measurement, facts["options"].get("sigma"), splits, "theta" in args.sees)
+        gap = Gap(args.every, measurement, splits, "side_info" in args.sees)
         data = on_device(files, where)
         try:
             training.fit(learner, data, generator, **budget, checkpoint=checkpoint, watch=gap)

@@ -9,7 +9,6 @@ the floor, what the contract and the clock cost by themselves.
 
 import importlib
 import inspect
-import re
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -20,7 +19,7 @@ import torch
 import methods
 import store
 from benchmarks.side_by_side import Bench, parser
-from measurements.forward import from_facts
+from measurements.forward import ForwardModel
 from methods import contract
 from methods.contract import Measured
 from methods.learner import Learner
@@ -38,10 +37,9 @@ def learner_of(method: str) -> type[Learner]:
     return max(kinds, key=lambda kind: len(kind.__mro__))
 
 
-def applies_to(method: str, measurement: str) -> bool:
-    """Whether the rules of a method take it to a measurement."""
-    constraint = re.search(r'measurement="([^"]*)"', (FOLDER / method / "rules.smk").read_text())
-    return not constraint or bool(re.fullmatch(constraint[1], measurement))
+def applies_to(method: str, forward: ForwardModel) -> bool:
+    """Whether a forward model has the traits that a method asks for."""
+    return contract.about(FOLDER / method)["applies"].items() <= forward.traits().items()
 
 
 def restorer(method: str, measured: Measured, bench: Bench, folder: Path) -> Callable[[Measured], object]:
@@ -51,10 +49,10 @@ def restorer(method: str, measured: Measured, bench: Bench, folder: Path) -> Cal
     parameters = inspect.signature(restore).parameters
     given = {name: schema["default"] for name, schema in contract.about(FOLDER / method)["restore"].items()}
     given |= {"seed": 0} if "seed" in parameters else {}
-    given |= {name: folder / f"{name}.npy" for name in ("train_y", "train_theta") if name in parameters}
+    given |= {name: folder / f"{name}.npy" for name in ("train_y", "train_side_info") if name in parameters}
     if "model" in parameters:
-        given["model"] = folder / f"{method}.{measured.family['family']}.pt"
-        learner = learner_of(method)(bench.shape, from_facts(measured.family), bench.generator())
+        given["model"] = folder / f"{method}.{measured.forward.name()}.pt"
+        learner = learner_of(method)(bench.shape, measured.forward, bench.generator())
         torch.save({name: packed(network) for name, network in learner.networks.items()}, given["model"])
     return lambda part: restore(part, **given)
 
@@ -72,9 +70,9 @@ def main() -> None:
             measured = bench.measured(measurement, contract.TIMING_BATCH)
             (folder / measurement).mkdir()
             store.save_array(folder / measurement / "train_y.npy", measured.y)
-            store.save_array(folder / measurement / "train_theta.npy", measured.told)
+            store.save_array(folder / measurement / "train_side_info.npy", measured.side_info)
             for method in args.methods:
-                if applies_to(method, measurement):
+                if applies_to(method, measured.forward):
                     contenders[method, measurement] = restorer(method, measured, bench, folder / measurement), measured
         for _ in range(args.repetitions):
             for row, (restore, measured) in contenders.items():

@@ -34,7 +34,7 @@ def main() -> None:
     learner = AmbientGAN(bench.shape, MEASUREMENT, bench.generator())
     decoder = at_test(learner.gen).requires_grad_(False)
     measured = bench.measured("drop_independent", args.images)
-    y, mask = (torch.tensor(array[0], device=bench.device) for array in (measured.y, measured.mask))
+    y, mask = (torch.tensor(array[0], device=bench.device) for array in (measured.y, measured.informs))
 
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.pt"

@@ -60,18 +60,18 @@ class Bench:
         """Random measurements in memory, stored as the benchmark stores them: {"y": float16 [N, H, W, C]}."""
         generator = self.generator()
         x = torch.rand(IMAGES, *self.shape, generator=generator, device=self.device)
-        return {"y": MEASUREMENT.apply(x, MEASUREMENT.draw(IMAGES, self.shape, generator)).half()}
+        return {"y": MEASUREMENT.forward(x, MEASUREMENT.draw(IMAGES, self.shape, generator)).half()}
 
     def measured(self, family: str, count: int) -> Measured:
-        """Measurements of smoothed noise, as a method is given them, its θ included."""
+        """Measurements of smoothed noise, as a method is given them, its side information included."""
         side = self.shape[0]
         options = {"drop_independent": {"p": 0.5}, "drop_patch": {"size": side // 2}, "add_noise": {"sigma": 0.2}}[family]
         noise = np.random.default_rng(0).random((count, *self.shape))
         smooth = gaussian_filter(noise, sigma=(0, side / 14, side / 14, 0))
         smooth = (smooth - smooth.min()) / (smooth.max() - smooth.min())
-        facts = {"family": family, "options": options}
-        y, told = measure((255 * smooth).astype(np.uint8), from_facts(facts), seed=0, split="test")
-        return Measured(y.astype(np.float32), facts, told)
+        forward = from_facts({"family": family, "options": options})
+        y, side_info = measure((255 * smooth).astype(np.uint8), forward, seed=0, split="test")
+        return Measured(y.astype(np.float32), forward, side_info)
 
     def facts(self) -> dict[str, str | int]:
         return {

@@ -200,7 +200,7 @@ class Runs:
 def applies(method: dict, measurement: str) -> bool:
     """Whether a forward model has the traits that a method asks for in its method.yaml."""
     traits = forward.find(check.family_of(measurement)).traits()
-    return about(Path(method["folder"])).get("applies", {}).items() <= traits.items()
+    return about(Path(method["folder"]))["applies"].items() <= traits.items()
 
 
 def makes(workflow, rule: str, path: str) -> bool:

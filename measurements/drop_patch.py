@@ -23,6 +23,7 @@ class DropPatch(MaskedModel):
     last_offset: bool = option(
         "Whether the square may touch the lower and the right edge. The original does not; `protocol: paper` says false.",
         True,
+        paper=False,
     )
 
     EXAMPLES = ({"size": 4, "fill": 0.4}, {"size": 4, "fill": 0.4, "last_offset": False})
@@ -31,13 +32,17 @@ class DropPatch(MaskedModel):
         """How many places the square may take along a side."""
         return length - self.size + self.last_offset
 
-    def draw(self, n, shape, generator):
-        import torch
-
+    def check(self, shape):
         height, width, _ = shape
         if self.offsets(min(height, width)) < 1:
             fault = "is larger than" if self.size > min(height, width) else "without the last offset has no place in"
             raise ValueError(f"drop_patch: size {self.size} {fault} the image of {height}×{width}")
+
+    def draw(self, n, shape, generator):
+        import torch
+
+        self.check(shape)
+        height, width, _ = shape
 
         def inside(length: int):  # [n, length]
             corner = torch.randint(0, self.offsets(length), (n, 1), generator=generator, device=generator.device)

@@ -60,6 +60,10 @@ class ForwardModel(ABC):
         """What a method may ask for in its method.yaml (`applies`)."""
         return {"mask": cls.has_mask, "noise": "sigma" in {each.name for each in fields(cls)}, "mixing": cls.mixes}
 
+    def check(self, shape: tuple[int, int, int]) -> None:
+        """Raise ValueError, in one line, where images of shape (H, W, C) cannot be measured so."""
+        return
+
     @abstractmethod
     def draw(self, n: int, shape: tuple[int, int, int], generator) -> Any:
         """n independent draws of θ for images of shape (H, W, C), on the generator's device: a tensor or a tuple of tensors."""

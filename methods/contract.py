@@ -85,12 +85,12 @@ class Measured:
 
 
 def about(folder: Path) -> dict:
-    """What method.yaml says: {"title": …, "train": {option: JSON schema}, "restore": {option: JSON schema}}.
+    """What method.yaml says: {"title": …, "train", "restore": {option: JSON schema}, "applies": {trait: bool}}.
 
     Learned methods have the training engine's options (methods/training.yaml) before their own.
     """
     own = folder / "method.yaml"
-    told = {"title": folder.name.replace("_", " "), "train": {}, "restore": {}}
+    told = {"title": folder.name.replace("_", " "), "train": {}, "restore": {}, "applies": {}}
     told |= (yaml.safe_load(own.read_text()) or {}) if own.exists() else {}
     if (folder / "train.py").exists():
         told["train"] = yaml.safe_load(Path(__file__).with_name("training.yaml").read_text()) | told["train"]

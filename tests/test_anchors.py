@@ -6,7 +6,6 @@ folder with both in torchvision's layout; what it lacks is skipped.
 
 import importlib
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +49,7 @@ def mean_scores(clean: np.ndarray, estimates: np.ndarray) -> tuple[float, float]
 def restored(clean: np.ndarray, measurement, split: str, method: str, **options) -> np.ndarray:
     """The last estimate of a method, with its default options but for some, as the bench takes it."""
     y, told = measure(clean, measurement, 0, split)
-    (family,) = (name for name, kind in FAMILIES.items() if isinstance(measurement, kind))
-    measured = contract.loaded(contract.Measured(y, {"family": family, "options": asdict(measurement)}, told))
+    measured = contract.loaded(contract.Measured(y, measurement, told))
     program = importlib.import_module(f"methods.{method}.restore")
     schemas = contract.about(Path(program.__file__).parent)["restore"]
     *_, estimate = program.restore(measured, **{name: schema["default"] for name, schema in schemas.items()} | options)

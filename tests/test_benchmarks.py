@@ -13,6 +13,7 @@ from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, markdown, m
 from measurements.add_noise import AddNoise
 from measurements.drop_independent import DropIndependent
 from measurements.drop_patch import DropPatch
+from measurements.dropping import MaskedModel
 from methods import contract
 from methods.ambient_vaegan.model import AmbientVAEGAN
 from methods.learner import update
@@ -20,7 +21,7 @@ from methods.learner import update
 SHAPE = (28, 28, 1)
 
 
-class LeftHalf(Dropping):
+class LeftHalf(MaskedModel):
     """A mask that is always the same and takes no random number."""
 
     fill = 0.0
@@ -28,8 +29,7 @@ class LeftHalf(Dropping):
     def draw(self, n, shape, generator):
         return (torch.arange(shape[1]) < shape[1] // 2).expand(n, shape[0], -1)[..., None]
 
-    def unbiased(self, y):
-        return y
+    draw_further_mask = mean = None
 
 
 def seeded(seed=0):
@@ -196,7 +196,7 @@ def test_measurements_are_of_the_family_asked_for(monkeypatch):
     monkeypatch.setattr(contract, "limit_threads", lambda threads: None)
     bench = Bench(side_by_side.parser("any", None, 1).parse_args([]))
     dropped = bench.measured("drop_patch", 3)
-    assert (~dropped.mask).sum((1, 2, 3)).tolist() == [14 * 14] * 3
+    assert (~dropped.informs).sum((1, 2, 3)).tolist() == [14 * 14] * 3
     assert np.std(bench.measured("add_noise", 3).y) > 0.2
 
 
@@ -204,11 +204,10 @@ def test_the_criterion_on_noisy_measurements_is_the_clean_error_and_a_constant()
     """R2R: the noise of its target is independent of that of the network's input, so only σ² (1 + 1/τ²) comes on top."""
     sigma, x = 0.2, torch.rand(200, *SHAPE, generator=seeded(0))
     y = x + sigma * torch.randn(x.shape, generator=seeded(1))
-    batch, wanted, where = oracle_gap.hidden(
-        AddNoise(sigma), {"y": y, "theta": torch.full((200, 1, 1, 1), sigma)}, sigma, seeded(2)
-    )
-    estimate = 0.3 + 0.4 * batch["y"]
-    held_out, clean = ((estimate - other)[where].square().mean() for other in (wanted, x))
+    batch = {"y": y, "side_info": torch.full((200, 1, 1, 1), sigma)}
+    example = oracle_gap.corrupted_again(AddNoise(sigma), batch, seeded(2))
+    estimate = 0.3 + 0.4 * example.input
+    held_out, clean = ((estimate - other)[example.counts].square().mean() for other in (example.target, x))
     assert float(held_out - clean) == pytest.approx(sigma**2 * (1 + 1 / oracle_gap.TAU**2), rel=0.02)
 
 
@@ -216,10 +215,11 @@ def test_the_criterion_on_noisy_measurements_is_the_clean_error_and_a_constant()
 def test_the_criterion_on_drops_is_of_seen_values_that_the_network_is_not_shown(family):
     x = torch.rand(50, *SHAPE, generator=seeded(0))
     theta = family.draw(50, SHAPE, seeded(1))
-    batch, wanted, where = oracle_gap.hidden(family, {"y": family.apply(x, theta), "theta": theta}, None, seeded(2))
+    batch = {"y": family.forward(x, theta), "side_info": theta}
+    y, told, wanted, where, _ = oracle_gap.corrupted_again(family, batch, seeded(2))
     assert torch.equal(wanted[where], x[where])  # they were seen …
-    assert (batch["y"][where] == 0.3).all()  # … and are no more
-    assert not batch["theta"].expand_as(where)[where].any()
-    assert torch.equal(batch["theta"].expand_as(where) | where, theta.expand_as(where))
+    assert (y[where] == 0.3).all()  # … and are no more
+    assert not told.expand_as(where)[where].any()
+    assert torch.equal(told.expand_as(where) | where, theta.expand_as(where))
     if isinstance(family, DropIndependent):
         assert float(where.float().mean()) == pytest.approx(0.5 * oracle_gap.HIDDEN, rel=0.1)

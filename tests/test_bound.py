@@ -31,7 +31,7 @@ def batch_of(measurement, seed=0):
     g = seeded(seed)
     x = torch.rand(B, *SHAPE, generator=g)
     theta = measurement.draw(B, SHAPE, g)
-    return {"x": x, "y": measurement.apply(x, theta), "theta": measurement.told(theta)}
+    return {"x": x, "y": measurement.forward(x, theta), "side_info": measurement.side_info(theta)}
 
 
 def learner(kind, measurement, **options):
@@ -93,7 +93,7 @@ def bounds(samples, draws=40):
     y = (weight @ torch.randn(3, generator=seeded(6))) + 0.2 * torch.randn(784, generator=seeded(7))
     evidence = MultivariateNormal(torch.zeros(784), 0.04 * torch.eye(784) + weight @ weight.T).log_prob(y)
     made.optimizers["bound"] = torch.optim.SGD([*made.enc.parameters(), *made.dec.parameters()], lr=0.0)
-    batch = {"y": y.view(1, *SHAPE).expand(B, -1, -1, -1), "theta": torch.full((B, 1, 1, 1), 0.2)}
+    batch = {"y": y.view(1, *SHAPE).expand(B, -1, -1, -1), "side_info": torch.full((B, 1, 1, 1), 0.2)}
     g = seeded(8)
     with torch.autocast("cpu", enabled=False):
         values = [float(made.step(batch, g)["ELBO"]) for _ in range(draws)]
@@ -114,7 +114,7 @@ def test_the_bound_is_below_the_evidence_and_more_samples_tighten_it(monkeypatch
 @pytest.mark.parametrize("kind", [EvidenceBound, SkipVAEGAN])
 def test_lost_values_and_clean_images_say_nothing(kind, measurement):
     batch = batch_of(measurement)
-    other = batch | {"y": torch.where(batch["theta"], batch["y"], 0.77), "x": torch.rand(B, *SHAPE)}
+    other = batch | {"y": torch.where(batch["side_info"], batch["y"], 0.77), "x": torch.rand(B, *SHAPE)}
     terms = [learner(kind, measurement, adversary=0.0).step(b, seeded(9)) for b in (batch, other)]
     assert terms[0] == terms[1]
 
@@ -124,7 +124,7 @@ def test_the_encoder_with_skips_does_not_see_what_it_is_asked_for(measurement):
     batch = batch_of(measurement)
     task = learner(SkipVAEGAN, measurement).task(batch, seeded(3))
     assert not (task.seen & task.counts).any()
-    assert ((task.seen | task.counts) == batch["theta"].expand(B, *SHAPE)).all()
+    assert ((task.seen | task.counts) == batch["side_info"].expand(B, *SHAPE)).all()
     assert task.counts.any() and (task.y[~task.seen] == measurement.fill).all()
 
 
@@ -141,9 +141,9 @@ def test_recorrupted_noise_is_independent_of_the_target_s():
     measurement, tau = AddNoise(0.2), 0.5
     g = seeded()
     x = torch.full((400, *SHAPE), 0.4)
-    y = measurement.apply(x, measurement.draw(400, SHAPE, g))
+    y = measurement.forward(x, measurement.draw(400, SHAPE, g))
     made = learner(SkipVAEGAN, measurement, tau=tau)
-    task = made.task({"y": y, "theta": torch.full((400, 1, 1, 1), 0.2)}, g)
+    task = made.task({"y": y, "side_info": torch.full((400, 1, 1, 1), 0.2)}, g)
     given, asked = (task.y - x).flatten(), (task.target - x).flatten()
     assert float((given * asked).mean()) == pytest.approx(0, abs=1e-3)
     assert float(given.std()) == pytest.approx(0.2 * math.sqrt(1 + tau**2), rel=0.01)
@@ -210,7 +210,7 @@ def test_the_spread_that_costs_least_is_the_error_of_the_reconstruction(kind, me
     made, g = learner(kind, measurement), seeded(1)
     x = torch.full((400, *SHAPE), 0.5)
     theta = measurement.draw(400, SHAPE, g)
-    task = made.task({"y": measurement.apply(x, theta), "theta": measurement.told(theta)}, g)
+    task = made.task({"y": measurement.forward(x, theta), "side_info": measurement.side_info(theta)}, g)
     shown = torch.zeros_like(x, dtype=torch.bool) if task.seen is None else task.seen.expand_as(x)
     x_g = torch.where(shown, 0.9, x + 0.1 * torch.randn(x.shape, generator=g))
     costs = {}

@@ -65,10 +65,10 @@ def training_of(method, shape, measurement, generator) -> training.Training:
             group["lr"] = torch.tensor(group["lr"])
     data = {"y": torch.empty(IMAGES, *shape, dtype=torch.float16), "x": torch.empty(IMAGES, *shape, dtype=torch.uint8)}
     if isinstance(measurement, AddNoise):
-        data["theta"] = torch.empty(IMAGES, 1, 1, 1)
+        data["side_info"] = torch.empty(IMAGES, 1, 1, 1)
     else:
         bits = measurement.draw(1, shape, generator).numel()
-        data["theta"] = torch.empty(IMAGES, -(-bits // 8), dtype=torch.uint8)
+        data["side_info"] = torch.empty(IMAGES, -(-bits // 8), dtype=torch.uint8)
     return training.Training(made, generator, lambda: batches.draw_batch(data, BATCH, generator))
 
 

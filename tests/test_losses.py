@@ -117,7 +117,7 @@ def test_minimiser_of_the_pixel_term(pixel_term, measurement, minimiser):
     """Over many draws of θ and θ' the best reconstruction is (1-p) x or, where measurements are unbiased and direct, x."""
     x, draws = rand(1, *SHAPE), 2000
     theta = measurement.draw(draws, SHAPE, seeded(1))
-    y = measurement.apply(x.expand(draws, *SHAPE), theta)
+    y = measurement.forward(x.expand(draws, *SHAPE), theta)
     learner = AmbientVAEGAN(SHAPE, measurement, seeded(), pixel_term=pixel_term)
     learner.dis = ConstantVerdict(0)
 

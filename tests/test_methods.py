@@ -28,9 +28,12 @@ from skimage.restoration import denoise_tv_chambolle
 
 import store
 from datasets import mnist5k
-from measurements import masks, measure
+from measurements import forward, measure
 from measurements.add_noise import AddNoise
+from measurements.drop_independent import DropIndependent
+from measurements.side_info import pack
 from methods import contract
+from options import TYPES
 
 ROOT = Path(contract.__file__).parent.parent
 METHODS = sorted(path.parent.name for path in (ROOT / "methods").glob("*/rules.smk"))
@@ -53,9 +56,9 @@ def inputs(method, rule):
 
 
 def applies_to(method):
-    """The forward models that the rules of a method allow."""
-    constraint = re.search(r'measurement="([^"]*)"', rules_text(method))
-    return [name for name in MEASUREMENTS if re.fullmatch(constraint[1] if constraint else ".*", name)]
+    """The forward models that have the traits that a method asks for."""
+    asked = contract.about(ROOT / "methods" / method)["applies"]
+    return [name for name in MEASUREMENTS if asked.items() <= forward.find(name).traits().items()]
 
 
 def options(method, section):
@@ -150,10 +153,10 @@ class World:
         for split, images in (("train", clean[:IMAGES]), ("test", clean[IMAGES:])):
             store.save_array(folder / "clean" / DATASET / f"{split}.npy", images)
             for measurement, given in MEASUREMENTS.items():
-                y, told = measure.measure(images, FAMILIES[measurement](**given), 0, split)
+                y, told = measure.measure(images, forward.find(measurement)(**given), 0, split)
                 place = folder / "measured" / DATASET / measurement
                 store.save_array(place / f"{split}.y.npy", y)
-                store.save_array(place / f"{split}.theta.npy", told)
+                store.save_array(place / f"{split}.side_info.npy", told)
                 facts = {"dataset": DATASET, "measurement": measurement, "family": measurement, "options": given, "split": split}
                 store.save_json(place / f"{split}.json", facts | {"seed": 0, "images": IMAGES, "digest": store.digest(y)})
 
@@ -181,12 +184,12 @@ class World:
     def measured(self, method, measurement, rule="restore"):
         files = self.inputs(method, measurement, rule)
         facts = store.describe(files["y"])
-        told = store.load_array(files["theta"]) if "theta" in files else None
-        return contract.Measured(store.load_array(files["y"]), {key: facts[key] for key in ("family", "options")}, told)
+        told = store.load_array(files["side_info"]) if "side_info" in files else None
+        return contract.Measured(store.load_array(files["y"]), forward.from_facts(facts), told)
 
     def restore(self, method, measurement, measured=None, seed=0, **given):
         """All estimates of a method, float32, as its own function yields them."""
-        files = {n: p for n, p in self.inputs(method, measurement).items() if n not in ("y", "theta")}
+        files = {n: p for n, p in self.inputs(method, measurement).items() if n not in ("y", "side_info")}
         chosen = defaults(method) | files | shortened(method) | given
         if "seed" in keywords(restore_of(method)):
             chosen["seed"] = seed
@@ -196,7 +199,7 @@ class World:
     def sample(self, method, measurement, measured=None, seed=0, count=3):
         """Posterior samples of a method, float32 [K, N, H, W, C], as its own function gives them."""
         asked = keywords(module_of(method).sample)
-        files = {n: p for n, p in self.inputs(method, measurement, "sample").items() if n not in ("y", "theta")}
+        files = {n: p for n, p in self.inputs(method, measurement, "sample").items() if n not in ("y", "side_info")}
         chosen = {n: v for n, v in (defaults(method) | shortened(method)).items() if n in asked}
         measured = measured or self.measured(method, measurement, "sample")
         return np.asarray(
@@ -251,7 +254,7 @@ def test_rules_name_known_rules_and_a_forward_model(method):
 def test_options_are_described_and_defaults_keep_to_their_bounds(method, section, name):
     schema = options(method, section)[name]
     assert schema["description"]
-    assert "enum" in schema or schema["type"] in contract.TYPES
+    assert "enum" in schema or schema["type"] in TYPES
     jsonschema.validate(schema["default"], schema, jsonschema.Draft202012Validator)
 
 
@@ -259,7 +262,7 @@ def test_options_are_described_and_defaults_keep_to_their_bounds(method, section
 def test_keywords_of_restore_are_its_options_and_its_files(method):
     found = keywords(restore_of(method))
     files = {name for name, parameter in found.items() if parameter.annotation is Path}
-    assert files == set(inputs(method, "restore")) - {"y", "theta"}
+    assert files == set(inputs(method, "restore")) - {"y", "side_info"}
     assert set(found) - files - {"seed"} == set(options(method, "restore"))
 
 
@@ -344,7 +347,7 @@ def test_under_the_paper_s_protocol_the_bench_hands_over_64_images_at_a_time():
         sizes.append(len(part.y))
         yield part.y
 
-    measured = contract.Measured(np.zeros((150, 4, 4, 1), np.float32), {"family": "add_noise", "options": {"sigma": 0.1}})
+    measured = contract.Measured(np.zeros((150, 4, 4, 1), np.float32), AddNoise(0.1))
     contract.restored(restore, measured)
     contract.restored(restore, replace(measured, protocol="paper"))
     assert sizes == [150, 64, 64, 22]
@@ -354,7 +357,7 @@ def test_under_the_paper_s_protocol_the_bench_hands_over_64_images_at_a_time():
 def test_seen_values_stay_where_a_method_says_so(world, method, measurement):
     measured = world.measured(method, measurement)
     for estimate in world.restore(method, measurement):
-        np.testing.assert_array_equal(estimate[measured.mask], np.float32(measured.y)[measured.mask])
+        np.testing.assert_array_equal(estimate[measured.informs], np.float32(measured.y)[measured.informs])
     assert not np.array_equal(estimate, np.float32(measured.y))  # and lost ones are filled
 
 
@@ -402,7 +405,7 @@ def test_the_command_writes_samples_and_their_facts(world, command, tmp_path, me
 
 def test_numbers_belong_to_the_image_and_the_seed_and_are_normal():
     y = np.random.default_rng(0).random((50, 4, 4, 1)).astype(np.float32)
-    measured = contract.Measured(y, {})
+    measured = contract.Measured(y, AddNoise(0.1))
     numbers = measured.normal(40, (5, 3), seed=1)
     assert numbers.shape == (40, 50, 5, 3) and numbers.dtype == np.float32
     np.testing.assert_array_equal(measured[7:9].normal(40, (5, 3), seed=1), numbers[:, 7:9])
@@ -517,15 +520,12 @@ def noisy(shape, sigma=0.2, seed=0):
     rng = np.random.default_rng(seed)
     clean = np.kron(rng.random((shape[0], shape[1] // 4, shape[2] // 4, shape[3])), np.ones((1, 4, 4, 1)))
     y = (clean + sigma * rng.normal(size=shape)).astype(np.float32)
-    return contract.Measured(
-        y, {"family": "add_noise", "options": {"sigma": sigma}}, np.full((len(y), 1, 1, 1), sigma, np.float32)
-    )
+    return contract.Measured(y, AddNoise(sigma), np.full((len(y), 1, 1, 1), sigma, np.float32))
 
 
 def lossy(y, lost=0.5, seed=0):
     seen = np.random.default_rng(seed).random(y.shape) >= lost
-    facts = {"family": "drop_independent", "options": {"p": lost, "fill": 0.0}}
-    return contract.Measured(np.where(seen, y, 0).astype(np.float32), facts, masks.pack(seen))
+    return contract.Measured(np.where(seen, y, 0).astype(np.float32), DropIndependent(lost), pack(seen))
 
 
 def variation(x):
@@ -567,7 +567,7 @@ def test_harmonic_inpainting_solves_the_dense_system():
     (estimate,) = restore_of("harmonic")(measured)
     for image in range(3):
         for c in range(channels):
-            y, seen = measured.y[image, :, :, c].astype(np.float64), measured.mask[image, :, :, c]
+            y, seen = measured.y[image, :, :, c].astype(np.float64), measured.informs[image, :, :, c]
             matrix, right = np.eye(height * width), np.zeros(height * width)
             for i in range(height):
                 for j in range(width):
@@ -596,7 +596,7 @@ def test_normalized_convolution_by_hand():
     """Between one 0 and one 1 at equal distance lies ½; nearer to one of them G(1) and G(2) weigh them."""
     y = np.array([0, 0, 0, 1], np.float32).reshape(1, 1, 4, 1)
     seen = np.array([True, False, False, True]).reshape(y.shape)
-    measured = contract.Measured(y, {"family": "drop_independent", "options": {"p": 0.5}}, masks.pack(seen))
+    measured = contract.Measured(y, DropIndependent(0.5), pack(seen))
     (estimate,) = restore_of("normalized_convolution")(measured, width=1.0)
     near, far = np.exp(-1 / 2), np.exp(-4 / 2)
     np.testing.assert_allclose(estimate.ravel(), [0, far / (near + far), near / (near + far), 1], atol=1e-5)
@@ -606,17 +606,17 @@ def test_mean_image_by_hand(tmp_path):
     """Where two of three training images were seen their mean, where none was the mean of everything seen."""
     y = np.array([[0.2, 0.0], [0.6, 0.0], [0.0, 0.0]], np.float16).reshape(3, 1, 2, 1)
     store.save_array(tmp_path / "y.npy", y)
-    store.save_array(tmp_path / "theta.npy", masks.pack(np.array([[1, 0], [1, 0], [0, 0]], bool).reshape(y.shape)))
+    store.save_array(tmp_path / "side_info.npy", pack(np.array([[1, 0], [1, 0], [0, 0]], bool).reshape(y.shape)))
     measured = contract.Measured(
         np.array([[0.9, 0], [0, 0]], np.float32).reshape(2, 1, 2, 1),
-        {"family": "drop_independent", "options": {"p": 0.5}},
-        masks.pack(np.array([[1, 0], [0, 0]], bool).reshape(2, 1, 2, 1)),
+        DropIndependent(0.5),
+        pack(np.array([[1, 0], [0, 0]], bool).reshape(2, 1, 2, 1)),
     )
-    (estimate,) = restore_of("mean_image")(measured, train_y=tmp_path / "y.npy", train_theta=tmp_path / "theta.npy")
+    (estimate,) = restore_of("mean_image")(measured, train_y=tmp_path / "y.npy", train_side_info=tmp_path / "side_info.npy")
     np.testing.assert_allclose(estimate.reshape(2, 2), [[0.9, 0.4], [0.4, 0.4]], atol=1e-3)
 
 
-CLASSICAL = [m for m in METHODS if m not in LEARNED and set(inputs(m, "restore")) <= {"y", "theta"} and m != "as_measured"]
+CLASSICAL = [m for m in METHODS if m not in LEARNED and set(inputs(m, "restore")) <= {"y", "side_info"} and m != "as_measured"]
 
 
 @pytest.mark.parametrize(("method", "measurement"), [(m, k) for m in CLASSICAL for k in applies_to(m)])
@@ -624,10 +624,9 @@ def test_a_constant_image_is_restored_as_it_is(method, measurement):
     constant = np.full((2, 12, 12, 3), 0.25, np.float32)
     measured = lossy(constant)
     if measurement == "add_noise":
-        facts = {"family": "add_noise", "options": {"sigma": 0.2}}
-        measured = contract.Measured(constant, facts, AddNoise(0.2).told(torch.zeros(2)).numpy())
-    if "theta" not in inputs(method, "restore"):
-        measured = contract.Measured(measured.y, measured.family)
+        measured = contract.Measured(constant, AddNoise(0.2), AddNoise(0.2).side_info(torch.zeros(2)).numpy())
+    if "side_info" not in inputs(method, "restore"):
+        measured = contract.Measured(measured.y, measured.forward)
     *_, estimate = restore_of(method)(measured, **defaults(method))
     # OpenCV adds the direction of the gradient, up to √2 of 255 levels, wherever rounding makes one.
     np.testing.assert_allclose(estimate, constant, atol=5 / 255 if method == "telea" else 1e-5)
@@ -636,7 +635,7 @@ def test_a_constant_image_is_restored_as_it_is(method, measurement):
 def test_median_removes_a_speck_and_does_not_mix_channels_or_images():
     y = np.zeros((2, 7, 7, 2), np.float32)
     y[0, 3, 3, 0], y[1, :, :, 1] = 1, 0.5
-    (estimate,) = restore_of("median")(contract.Measured(y, {}), window=3)
+    (estimate,) = restore_of("median")(contract.Measured(y, AddNoise(0.1)), window=3)
     np.testing.assert_array_equal(estimate[0], 0)
     np.testing.assert_array_equal(estimate[1], y[1])
 
@@ -645,7 +644,7 @@ def test_gaussian_blur_of_a_point_is_the_gaussian():
     """Mass 1, symmetric, and falling by e^(-1/(2 w²)) to the first neighbour; other channels stay empty."""
     y = np.zeros((1, 21, 21, 2), np.float32)
     y[0, 10, 10, 0] = 1
-    (estimate,) = restore_of("gaussian")(contract.Measured(y, {}), width=1.5)
+    (estimate,) = restore_of("gaussian")(contract.Measured(y, AddNoise(0.1)), width=1.5)
     plane = estimate[0, :, :, 0]
     assert plane.sum() == pytest.approx(1, abs=1e-5)
     np.testing.assert_allclose(plane, plane.T, atol=1e-7)
@@ -662,7 +661,7 @@ def test_as_measured_is_the_measurement(world):
 
 @pytest.mark.parametrize("bench", [contract.restored, contract.timed])
 def test_a_method_that_yields_nothing_is_told_so(bench):
-    measured = contract.Measured(np.zeros((2, 8, 8, 1), np.float32), {"family": "add_noise", "options": {"sigma": 0.1}})
+    measured = contract.Measured(np.zeros((2, 8, 8, 1), np.float32), AddNoise(0.1))
     with pytest.raises(SystemExit, match="^the method yields no estimate$"):
         bench(lambda part: iter(()), measured)
 

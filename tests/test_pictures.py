@@ -11,7 +11,8 @@ from PIL import Image
 
 import store
 from config import check
-from measurements import given, masks, tiles
+from measurements import given, tiles
+from measurements.side_info import unpack
 from reports import pictures
 
 ROOT = Path(__file__).parent.parent
@@ -33,7 +34,7 @@ def measured(folder: Path, *flags: str, split: str = "test") -> tuple[np.ndarray
         line = ["given", *flags, "--pictures", folder, "--dataset", "pictures", "--output", folder / "out"]
         patch.setattr(sys, "argv", list(map(str, line)))
         given.main()
-    y, theta = (np.load(folder / "out" / f"{split}.{part}.npy") for part in ("y", "theta"))
+    y, theta = (np.load(folder / "out" / f"{split}.{part}.npy") for part in ("y", "side_info"))
     return y, theta, store.load_json(folder / "out" / f"{split}.json")
 
 
@@ -102,7 +103,7 @@ def test_lost_pixels_are_those_that_a_picture_says(told_by, channels, tmp_path):
         save(tmp_path / "a.png", x)
         save(tmp_path / "masks" / "a.png", np.uint8(255) * seen)
     y, theta, _ = measured(tmp_path, "drop_independent", "--p", "0.4", "--fill", "0.5")
-    assert np.array_equal(masks.unpack(theta, (64, 64, channels))[0], seen)
+    assert np.array_equal(unpack(theta, (64, 64, channels))[0], seen)
     np.testing.assert_allclose(y[0], np.where(seen, x / 255, 0.5), atol=5e-4)
 
 

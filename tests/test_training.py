@@ -21,10 +21,11 @@ from learners import LEARNED, learner_class
 from torch import Generator, nn
 
 import store
-from measurements import masks, measure
+from measurements import measure
 from measurements.add_noise import AddNoise
 from measurements.drop_independent import DropIndependent
 from measurements.drop_patch import DropPatch
+from measurements.side_info import pack
 from methods import batches, contract, networks, training
 from methods.acsg.model import AmbientGAN
 from methods.batches import as_float, draw_batch, measure_afresh
@@ -272,7 +273,7 @@ def interrupt_at(learner, at, number):
 def test_stopping_and_continuing_is_bit_for_bit(method, number, often, tmp_path):
     """Stopped after step 7 of 13, in the middle of a row, and continued by a learner that started from other weights."""
     data = {name: torch.rand(12, *SHAPE, generator=seeded(1)) for name in ("y", "x")}
-    data["theta"] = torch.from_numpy(masks.pack((data["y"] > 0.5).numpy()))
+    data["side_info"] = torch.from_numpy(pack((data["y"] > 0.5).numpy()))
     budget = {"steps": 13, "batch_size": 3, "say": lambda line: None}
     straight, generator = learner_of(method)
     log = fit(straight, data, generator, checkpoint=tmp_path / "straight.pt", **budget)
@@ -380,24 +381,24 @@ def test_a_batch_has_the_masks_of_its_images(shape, per_channel):
     n = 20
     clean = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, *shape)  # an image tells its index
     seen = torch.rand(n, *shape[:2], shape[2] if per_channel else 1, generator=seeded(1)) < 0.5
-    data = {"y": clean.half(), "theta": torch.from_numpy(masks.pack(seen.numpy())), "x": clean}
+    data = {"y": clean.half(), "side_info": torch.from_numpy(pack(seen.numpy())), "x": clean}
     batch = draw_batch(data, 50, seeded())
     drawn = batch["y"][:, 0, 0, 0].long()
     assert len(drawn.unique()) > 10
-    assert batch["theta"].dtype == torch.bool and torch.equal(batch["theta"], seen[drawn])
+    assert batch["side_info"].dtype == torch.bool and torch.equal(batch["side_info"], seen[drawn])
     torch.testing.assert_close(batch["x"], clean[drawn] / 255)
 
 
 def test_a_batch_has_the_noise_levels_of_its_images():
-    data = {"y": torch.zeros(6, 4, 4, 1), "theta": torch.full((6, 1, 1, 1), 0.2)}
-    assert torch.equal(draw_batch(data, 3, seeded())["theta"], torch.full((3, 1, 1, 1), 0.2))
+    data = {"y": torch.zeros(6, 4, 4, 1), "side_info": torch.full((6, 1, 1, 1), 0.2)}
+    assert torch.equal(draw_batch(data, 3, seeded())["side_info"], torch.full((3, 1, 1, 1), 0.2))
 
 
 @pytest.mark.filterwarnings("error")
 def test_on_the_cpu_data_stay_in_their_files_and_are_not_changed(tmp_path):
     path, array = tmp_path / "y.npy", np.random.default_rng(0).random((50, *SHAPE)).astype(np.float16)
     store.save_array(path, array)
-    data = batches.on_device({"y": path, "theta": None, "x": path}, torch.device("cpu"))
+    data = batches.on_device({"y": path, "side_info": None, "x": path}, torch.device("cpu"))
     assert set(data) == {"y", "x"} and data["y"] is data["x"]
     assert data["y"].numpy().tobytes() == array.tobytes()
     maps = Path("/proc/self/maps")
@@ -422,12 +423,12 @@ def test_fresh_measurements_differ_between_steps_and_are_those_of_the_clean_imag
     assert seen.dtype == torch.float32
     assert len(seen.unique(dim=0)) == 8
     for batch in learner.batches:
-        assert set(batch) == {"y", "x"} | ({"theta"} if told else set())
+        assert set(batch) == {"y", "x"} | ({"side_info"} if told else set())
         torch.testing.assert_close(batch["x"], clean.expand(2, *SHAPE) / 255)
         if told and isinstance(measurement, AddNoise):
-            assert (batch["theta"] == 0.2).all() and batch["theta"].shape == (2, 1, 1, 1)
+            assert (batch["side_info"] == 0.2).all() and batch["side_info"].shape == (2, 1, 1, 1)
         elif told:
-            assert torch.equal(batch["y"], torch.where(batch["theta"], batch["x"], 0.0))
+            assert torch.equal(batch["y"], torch.where(batch["side_info"], batch["x"], 0.0))
 
 
 class Wandering(Counting):
