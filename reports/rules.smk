@@ -31,6 +31,10 @@ rule table:
         ],
         timing=RUNS.files("scores", "timing.csv", RUNS.timed),
         models=RUNS.files("models", "train.json", RUNS.learned),
+        measured=lambda wildcards: [
+            f"{config['results']}/measured/{wildcards.dataset}/{measurement}/train.json"
+            for measurement in config["datasets"][wildcards.dataset]
+        ],
         ceilings=lambda wildcards: [
             f"{config['results']}/scores/{wildcards.dataset}/{name}.csv"
             for name, program in METRICS_TO_RUN.items()
@@ -52,8 +56,11 @@ rule table:
         titles=TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
-        measured=lambda wildcards: RUNS.measured_pairs(wildcards).replace("test.y.npy", "train.json"),
         reference=f"--reference {config['reference']}" if config["reference"] else "",
+        measured=lambda wildcards, input: " ".join(
+            f"{measurement}={path}"
+            for measurement, path in zip(config["datasets"][wildcards.dataset], input.measured, strict=True)
+        ),
         folder=subpath(output[0], parent=True),
         code=code_of("reports.table", "reports/captions"),
     shell:

@@ -30,10 +30,10 @@ def test_a_plan_is_what_snakemake_would_run(tmp_path):
     for name, more in (("gpu.json", []), ("all.json", ["--everything"])):
         subprocess.run([*plan, tmp_path / name, *more], cwd=ROOT, check=True, capture_output=True)
     some, every = ([Job(**each) for each in json.loads((tmp_path / f"{name}.json").read_text())] for name in ("gpu", "all"))
-    assert {each.rule for each in every} >= {"score", "table", "page", "harmonic_restore"}
+    assert {each.rule for each in every} >= {"score_quality", "table", "page", "harmonic_restore"}
     rules = {each.rule for each in some}
     assert {"clean", "measure", "acsg_train", "acsg_restore", "ambient_vaegan_sample"} <= rules
-    assert not rules & {"score", "table", "page", "harmonic_restore", "classifier"}
+    assert not rules & {"score_quality", "table", "page", "harmonic_restore", "classifier"}
     made = set()
     for each in some:  # in an order in which they can run
         assert made.issuperset(each.inputs)

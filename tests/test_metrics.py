@@ -39,11 +39,11 @@ def rng():
 
 def metric(name, x, estimate, *, y=None, mask=None, family=PATCH, shown=None) -> float:
     """One metric of one image; everything is observed and shown unless said otherwise."""
-    forward, mask = from_facts(family), np.ones(x.shape, bool) if mask is None else mask
-    s = mask[None] if forward.has_mask else np.full((1, 1, 1, 1), forward.sigma)
-    predicted = forward.predict(estimate[None], s)[0]
-    shown = np.ones(x.shape, bool) if shown is None else shown
-    measurement = quality.Measurement(x if y is None else y, mask, predicted, forward.sigma, shown)
+    model = from_facts(family)
+    mask, shown = (np.ones(x.shape, bool) if each is None else each for each in (mask, shown))
+    s = mask[None] if model.has_mask else np.full((1, 1, 1, 1), model.sigma)
+    predicted = model.predict(estimate[None], s)[0]
+    measurement = quality.Measurement(x if y is None else y, mask, predicted, model.sigma, shown)
     return quality.METRICS[name].of(x, estimate, measurement)
 
 
@@ -353,7 +353,7 @@ def test_a_timing_batch_under_the_paper_s_protocol_is_a_mosaic_at_every_step(tmp
 
 
 def test_too_few_images_for_a_mosaic_are_one_line(tmp_path):
-    with pytest.raises(SystemExit, match="^the switch mosaic of the protocol scores a mosaic of 64 images, here are 5; "):
+    with pytest.raises(SystemExit, match="^the protocol with the switch mosaic scores one of 64 images, here are 5; "):
         quality.main(made(tmp_path, PATCH, protocol="paper")[0])
 
 

@@ -141,7 +141,7 @@ def test_a_posterior_stands_where_a_method_has_one_and_is_scored_for_the_first_s
 
 def test_accuracy_and_its_ceiling_are_measured(toy, report):
     ceiling = {row["ceiling"] for row in rows(report / "mnist5k" / "table.csv") if row["metric"] == "accuracy"}
-    answers = [int(row["correct"]) for row in rows(toy / "results/scores/mnist5k/digits.csv")]
+    answers = [int(row["accuracy"]) for row in rows(toy / "results/scores/mnist5k/digits.csv")]
     assert [float(value) for value in ceiling] == pytest.approx([sum(answers) / 500])
     assert sum(answers) / 500 > 0.95
 
