@@ -40,7 +40,6 @@ rule table:
             for name, program in METRICS_TO_RUN.items()
             if workflow.is_rule(f"ceiling_{name}") and ("labels" not in program.needs or datasets.classes(wildcards.dataset))
         ],
-        measured=lambda wildcards: [path.replace("test.y.npy", "train.json") for path in RUNS.measured(wildcards)],
     output:
         expand("<results>/report/{{dataset}}/{file}", file=TABLES),
     log:
