@@ -172,6 +172,10 @@ def main() -> None:
             sys.exit(143)
         except Unrecordable as reason:
             sys.exit(f"a step could not be recorded ({reason}); run again with --plain")
+        except KeyError as error:
+            if not (missing := {"side_info": "side_info", "x": "clean"}.get(error.args[0])):
+                raise
+            sys.exit(f"methods/{args.method}: its training sees more than is given; name {missing} after --sees")
         rows = pd.DataFrame(evaluation.state["rows"])
         with store.replacing(args.output) as partial:
             rows.to_csv(partial, index=False, float_format="%.7g")
