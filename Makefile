@@ -14,7 +14,7 @@ test: .venv/ready  ## the tests
 lint: .venv/ready  ## style and the workflow's own checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile datasets measurements methods metrics reports
+	$(BIN)/snakefmt --check Snakefile datasets measurements methods metrics pictures reports
 	$(BIN)/snakemake --lint
 	$(BIN)/snakemake --lint --configfile config/quick.yaml
 
