@@ -3,7 +3,7 @@ import datasets
 from config.command_line import measurement_flags
 from config.environment import own_files
 from config.provenance import code_of
-from config.schema import file_of
+from config.schema import module_of
 
 WITHOUT_CLEAN = "|".join(name for name in datasets.names() if not datasets.has_clean(name))
 PARTS = [".y.npy", ".side_info.npy", ".shown.npy", ".json"]
@@ -26,7 +26,7 @@ rule measure_pictures:
     params:
         family=lambda wildcards: measurement_flags(config, wildcards.dataset, wildcards.measurement),
         folder=subpath(output[0], parent=True),
-        code=lambda wildcards: code_of("pictures.measure", file_of(wildcards.measurement)),
+        code=lambda wildcards: code_of("pictures.measure", module_of(wildcards.measurement)),
     shell:
         "python -m pictures.measure {params.family} --pictures {resources.data_dir:q}/{wildcards.dataset} "
         "--dataset {wildcards.dataset} --measurement {wildcards.measurement} --output {params.folder} > {log} 2>&1"
