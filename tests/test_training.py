@@ -485,7 +485,7 @@ def paper_fit(learner, generator, checkpoint):
     """Thirteen steps under the paper's protocol with real losses; the log and the facts of the selection."""
     clean = torch.randint(0, 256, (12, *SHAPE), generator=seeded(1), dtype=torch.uint8)
     x = as_float(clean[:5])
-    selection = Selection({"y": DropIndependent(0.5).apply(x, torch.rand(x.shape, generator=seeded(2)) < 0.5)}, x, 3)
+    selection = Selection({"y": DropIndependent(0.5).forward(x, torch.rand(x.shape, generator=seeded(2)) < 0.5)}, x, 3)
     log = fit(
         learner, {"fresh": clean, "x": clean}, generator, steps=13, batch_size=3, checkpoint=checkpoint, say=lambda line: None,
         measure=functools.partial(measure_afresh, DropIndependent(0.5), False), watch=selection,
