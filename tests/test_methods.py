@@ -26,6 +26,7 @@ import torch
 from learners import LEARNED, learner_class
 from skimage.restoration import denoise_tv_chambolle
 
+import protocols
 import store
 from bench import method_facts
 from datasets import mnist5k
@@ -271,7 +272,7 @@ def test_keywords_of_restore_are_its_options_and_its_files(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_with_randomness_or_a_model_runs_once_for_each_seed(method):
     random = "seed" in keywords(restore_of(method)) or method in LEARNED
-    assert random == bool(re.search(r'"seeded": True', rules_text(method)))
+    assert random == method_facts.read(ROOT / "methods" / method).seeded
 
 
 @pytest.mark.parametrize("method", LEARNED)
@@ -286,8 +287,8 @@ def test_keywords_of_a_learner_are_its_options_with_the_same_defaults(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_training_takes_what_the_paper_s_protocol_hands_out(method):
-    """The line `**config["paper"],` in the rule `train`, and nowhere else."""
-    found = re.findall(r'^use rule (\w+) from bench with:\n +input:\n +\*\*config\["paper"\],$', rules_text(method), re.M)
+    """The line `**config["protocol"],` in the rule `train`, and nowhere else."""
+    found = re.findall(r'^use rule (\w+) from bench with:\n +input:\n +\*\*config\["protocol"\],$', rules_text(method), re.M)
     assert found == (["train"] if method in LEARNED else [])
 
 
@@ -322,7 +323,7 @@ def test_estimates_follow_from_the_seed(world, method, measurement):
     first, again = (world.restore(method, measurement, seed=3) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     if "seed" in keywords(restore_of(method)):  # it counts, if only under the paper's protocol
-        paper = replace(world.measured(method, measurement), protocol="paper")
+        paper = replace(world.measured(method, measurement), protocol=protocols.parse("paper"))
         assert not np.array_equal(*(world.restore(method, measurement, paper, seed=seed)[-1] for seed in (3, 4)))
 
 
@@ -337,7 +338,7 @@ def test_an_estimate_does_not_depend_on_its_neighbours(world, method, measuremen
 
 @pytest.mark.parametrize("method", ["acsg", "ambient_vaegan", "supervised"])
 def test_under_the_paper_s_protocol_an_estimate_depends_on_its_neighbours(world, method):
-    measured = replace(world.measured(method, "add_noise"), protocol="paper")
+    measured = replace(world.measured(method, "add_noise"), protocol=protocols.parse("paper"))
     alone, together = (world.restore(method, "add_noise", part)[-1][0] for part in (measured[:1], measured))
     assert np.abs(alone - together).max() > 1e-2
 
@@ -351,7 +352,7 @@ def test_under_the_paper_s_protocol_the_bench_hands_over_64_images_at_a_time():
 
     measured = contract.Measured(np.zeros((150, 4, 4, 1), np.float32), AddNoise(0.1))
     contract.restored(restore, measured)
-    contract.restored(restore, replace(measured, protocol="paper"))
+    contract.restored(restore, replace(measured, protocol=protocols.parse("paper")))
     assert sizes == [150, 64, 64, 22]
 
 

@@ -180,7 +180,7 @@ def test_a_changed_search_does_not_train_again(toy):
 def test_an_absent_data_set_is_left_out_and_the_page_says_how_to_get_it(toy, report):
     remedy = "`python -m datasets.obtain celeba --data-dir nowhere` (or `make celeba`) downloads it"
     said = [line for line in (toy / "said.txt").read_text().splitlines() if "celeba" in line]
-    assert said[0] == f"celeba is left out: celeba is not in nowhere; {remedy}"
+    assert said[0] == f"celeba is left out: it is not in nowhere; {remedy}"
     page = (report / "index.html").read_text()
     assert "celeba: left out</h2>" in page and html.escape(remedy) in page
     assert not list(toy.glob("results/*/celeba"))
@@ -203,7 +203,7 @@ def test_an_absent_data_set_alone_is_an_error(toy, tmp_path):
     (tmp_path / "toy.yaml").write_text(yaml.safe_dump(config | {"methods": {"as_measured": None}}))
     run = snakemake(tmp_path)
     assert run.returncode != 0
-    assert "configuration: celeba is not in nowhere; `python -m datasets.obtain celeba" in run.stdout + run.stderr
+    assert "configuration: datasets.celeba: it is not in nowhere; `python -m datasets.obtain celeba" in run.stdout + run.stderr
 
 
 # --- code is provenance ---------------------------------------------------------------------------------------------------------
