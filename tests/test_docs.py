@@ -263,7 +263,3 @@ def test_what_it_costs_is_what_was_measured():
         assert row[1:3] == [str(len(seconds)), f"{sum(seconds) / 3600:.1f}"]
 
 
-def test_a_key_of_the_schema_stays_described():
-    """Pages send readers to the schema for the keys of a configuration."""
-    properties = yaml.safe_load((ROOT / "config/schema.yaml").read_text())["properties"]
-    assert [key for key, schema in properties.items() if not schema.get("description")] == []
