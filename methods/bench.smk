@@ -9,10 +9,10 @@
 #             y="<measured>/test.y.npy",
 #             side_info="<measured>/test.side_info.npy",  # only if it uses the side information of each image
 #
-# A named input becomes a flag of the command. To which forward models a method applies, and whether it runs once for each seed,
-# stands in its method.yaml (bench/method_facts.py). `train` makes <model>/model.pt for each seed. A method whose restore.py has
-# `sample` uses the rule `sample` like `restore`. What a protocol hands to every training (README, Protocols) is one more line of
-# a `train` rule; it is empty under the sound one:
+# A named input becomes a flag of the command. A method's method.yaml says to which forward models it applies and whether it runs
+# once for each seed (bench/method_facts.py). `train` makes <model>/model.pt for each seed. A method whose restore.py has a
+# function `sample` also uses the rule `sample`, in the same way as `restore`. What a protocol hands to every training
+# (docs/protocols.md) is one more line of the inputs of `train`; it stands for nothing under the sound protocol:
 #
 #     use rule train from bench with:
 #         input:
