@@ -21,7 +21,7 @@
 from config.command_line import flags
 from config.environment import cores
 from config.provenance import code_of_method
-from config.schema import file_of
+from config.schema import module_of
 
 FOLDER = "{seed,[0-9]+}/" if config["seeded"] else ""
 RUN = f"{FOLDER}{{part,test|timing}}"  # what a run's files are called
@@ -45,7 +45,7 @@ rule restore:
         options=config["restore"],
         part=lambda wildcards: "--timing" if wildcards.part == "timing" else "",
         seed=lambda wildcards: f"--seed {wildcards.seed}" if "seed" in wildcards.keys() else "",
-        code=lambda wildcards: code_of_method(config["folder"], "restore", file_of(wildcards.measurement)),
+        code=lambda wildcards: code_of_method(config["folder"], "restore", module_of(wildcards.measurement)),
     shell:
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "
         "python -m {params.package}.restore --method {params.name} {params.inputs} --output {output.images} {params.part} {params.seed} "
@@ -80,7 +80,7 @@ rule train:
         inputs=lambda wildcards, input: flags(input),
         folder=subpath(output.model, parent=True),
         options=config["train"],
-        code=lambda wildcards: code_of_method(config["folder"], "train", file_of(wildcards.measurement)),
+        code=lambda wildcards: code_of_method(config["folder"], "train", module_of(wildcards.measurement)),
     shell:
         "python -m {params.package}.train {params.inputs} --output {params.folder} --seed {wildcards.seed} "
         "{params.options} > {log} 2>&1"

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench import method_facts
 from datasets import celeba, mnist
 from measurements.add_noise import AddNoise
 from measurements.drop_independent import DropIndependent
@@ -51,7 +52,7 @@ def restored(clean: np.ndarray, measurement, split: str, method: str, **options)
     y, told = measure(clean, measurement, 0, split)
     measured = contract.loaded(contract.Measured(y, measurement, told))
     program = importlib.import_module(f"methods.{method}.restore")
-    schemas = contract.about(Path(program.__file__).parent)["restore"]
+    schemas = method_facts.read(Path(program.__file__).parent).restore
     *_, estimate = program.restore(measured, **{name: schema["default"] for name, schema in schemas.items()} | options)
     return contract.checked(estimate, measured)
 

@@ -26,11 +26,14 @@ import torch
 from learners import LEARNED, learner_class
 from skimage.restoration import denoise_tv_chambolle
 
+import protocols
 import store
+from bench import method_facts
 from datasets import mnist5k
 from measurements import forward, measure
 from measurements.add_noise import AddNoise
 from measurements.drop_independent import DropIndependent
+from measurements.drop_independent_noise import DropIndependentNoise
 from measurements.side_info import pack
 from methods import contract
 from options import TYPES
@@ -57,12 +60,12 @@ def inputs(method, rule):
 
 def applies_to(method):
     """The forward models that have the traits that a method asks for."""
-    asked = contract.about(ROOT / "methods" / method)["applies"]
+    asked = method_facts.read(ROOT / "methods" / method).applies
     return [name for name in MEASUREMENTS if asked.items() <= forward.find(name).traits().items()]
 
 
 def options(method, section):
-    return contract.about(ROOT / "methods" / method)[section]
+    return getattr(method_facts.read(ROOT / "methods" / method), section)
 
 
 def keeps_what_is_seen(method):
@@ -269,7 +272,7 @@ def test_keywords_of_restore_are_its_options_and_its_files(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_with_randomness_or_a_model_runs_once_for_each_seed(method):
     random = "seed" in keywords(restore_of(method)) or method in LEARNED
-    assert random == bool(re.search(r'"seeded": True', rules_text(method)))
+    assert random == method_facts.read(ROOT / "methods" / method).seeded
 
 
 @pytest.mark.parametrize("method", LEARNED)
@@ -284,8 +287,8 @@ def test_keywords_of_a_learner_are_its_options_with_the_same_defaults(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_training_takes_what_the_paper_s_protocol_hands_out(method):
-    """The line `**config["paper"],` in the rule `train`, and nowhere else."""
-    found = re.findall(r'^use rule (\w+) from bench with:\n +input:\n +\*\*config\["paper"\],$', rules_text(method), re.M)
+    """The line `**config["protocol"],` in the rule `train`, and nowhere else."""
+    found = re.findall(r'^use rule (\w+) from bench with:\n +input:\n +\*\*config\["protocol"\],$', rules_text(method), re.M)
     assert found == (["train"] if method in LEARNED else [])
 
 
@@ -320,7 +323,7 @@ def test_estimates_follow_from_the_seed(world, method, measurement):
     first, again = (world.restore(method, measurement, seed=3) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     if "seed" in keywords(restore_of(method)):  # it counts, if only under the paper's protocol
-        paper = replace(world.measured(method, measurement), protocol="paper")
+        paper = replace(world.measured(method, measurement), protocol=protocols.parse("paper"))
         assert not np.array_equal(*(world.restore(method, measurement, paper, seed=seed)[-1] for seed in (3, 4)))
 
 
@@ -335,7 +338,7 @@ def test_an_estimate_does_not_depend_on_its_neighbours(world, method, measuremen
 
 @pytest.mark.parametrize("method", ["acsg", "ambient_vaegan", "supervised"])
 def test_under_the_paper_s_protocol_an_estimate_depends_on_its_neighbours(world, method):
-    measured = replace(world.measured(method, "add_noise"), protocol="paper")
+    measured = replace(world.measured(method, "add_noise"), protocol=protocols.parse("paper"))
     alone, together = (world.restore(method, "add_noise", part)[-1][0] for part in (measured[:1], measured))
     assert np.abs(alone - together).max() > 1e-2
 
@@ -349,7 +352,7 @@ def test_under_the_paper_s_protocol_the_bench_hands_over_64_images_at_a_time():
 
     measured = contract.Measured(np.zeros((150, 4, 4, 1), np.float32), AddNoise(0.1))
     contract.restored(restore, measured)
-    contract.restored(restore, replace(measured, protocol="paper"))
+    contract.restored(restore, replace(measured, protocol=protocols.parse("paper")))
     assert sizes == [150, 64, 64, 22]
 
 
@@ -630,6 +633,56 @@ def test_a_constant_image_is_restored_as_it_is(method, measurement):
     *_, estimate = restore_of(method)(measured, **defaults(method))
     # OpenCV adds the direction of the gradient, up to √2 of 255 levels, wherever rounding makes one.
     np.testing.assert_allclose(estimate, constant, atol=5 / 255 if method == "telea" else 1e-5)
+
+
+MODELS = [forward.find(name)(**options) for name in forward.names() for options in forward.find(name).EXAMPLES]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_classical_methods_restore_every_forward_model_that_they_apply_to(model):
+    clean = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 3), np.uint8)
+    y, side_info = measure.measure(clean, model, 0, "test")
+    ran = set()
+    for method in CLASSICAL:
+        if contract.about(ROOT / "methods" / method)["applies"].items() <= model.traits().items():
+            named = side_info if "side_info" in inputs(method, "restore") else None
+            measured = contract.loaded(contract.Measured(y, model, named))
+            *_, estimate = restore_of(method)(measured, **defaults(method) | shortened(method))
+            assert contract.checked(estimate, measured).shape == y.shape
+            ran.add(method)
+    by_traits = {"mask": {"harmonic", "telea", "normalized_convolution"}, "noise": {"median", "gaussian"}}
+    kind = "mask" if model.has_mask else "noise"
+    assert ran == by_traits[kind] | (set() if model.mixes else {"total_variation"})
+
+
+def test_total_variation_of_lost_and_noisy_values_is_that_of_noise_where_nothing_is_lost():
+    noise = noisy((2, 16, 20, 2))
+    both = contract.Measured(noise.y, DropIndependentNoise(0.5, 0.2), pack(np.ones(noise.y.shape, bool)))
+    *_, expected = restore_of("total_variation")(noise, weight=0.75, steps=20)
+    *_, found = restore_of("total_variation")(both, weight=0.75, steps=20)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_total_variation_does_not_look_at_lost_values_and_moves_noisy_ones():
+    noise, seen = noisy((2, 16, 20, 2)), np.random.default_rng(5).random((2, 16, 20, 2)) < 0.5
+    estimates = []
+    for fill in (0, 1):
+        y = np.where(seen, noise.y, np.float32(fill))
+        measured = contract.Measured(y, DropIndependentNoise(0.5, 0.2), pack(seen))
+        *_, estimate = restore_of("total_variation")(measured, weight=0.75, steps=20)
+        estimates.append(estimate)
+    np.testing.assert_array_equal(*estimates)
+    assert np.abs(estimates[0] - noise.y)[seen].mean() > 0.05
+
+
+def test_mean_image_of_noisy_values_keeps_none(tmp_path):
+    """The mean of what was seen in training stands everywhere, as no value of the measurement is one of the image."""
+    model, seen = DropIndependentNoise(0.5, 0.1), np.array([[1, 0], [1, 1]], bool).reshape(2, 1, 2, 1)
+    store.save_array(tmp_path / "y.npy", np.array([[0.2, 0], [0.6, 0.5]], np.float16).reshape(2, 1, 2, 1))
+    store.save_array(tmp_path / "side_info.npy", pack(seen))
+    measured = contract.Measured(np.full((2, 1, 2, 1), 0.9, np.float32), model, pack(seen))
+    (estimate,) = restore_of("mean_image")(measured, train_y=tmp_path / "y.npy", train_side_info=tmp_path / "side_info.npy")
+    np.testing.assert_allclose(estimate.reshape(2, 2), [[0.4, 0.5], [0.4, 0.5]], atol=1e-3)
 
 
 def test_median_removes_a_speck_and_does_not_mix_channels_or_images():

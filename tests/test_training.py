@@ -24,6 +24,7 @@ from methods.training import Interrupted, fit
 from methods.watching import Selection, Watch, estimated
 from torch import Generator, nn
 
+import protocols
 import store
 from measurements import measure
 from measurements.add_noise import AddNoise
@@ -449,7 +450,7 @@ class Wandering(Counting):
 
 def select(learner, folder, every=2):
     """Train twelve steps with a selection against images that are 0.5 everywhere."""
-    selection = Selection({"y": torch.zeros(3, 2, 2, 1)}, torch.full((3, 2, 2, 1), 0.5), every)
+    selection = Selection({"y": torch.zeros(3, 2, 2, 1)}, torch.full((3, 2, 2, 1), 0.5), every, protocols.parse("paper"))
     counting_fit(learner, folder, 12, watch=selection)
     return selection.choose(learner)
 
@@ -484,7 +485,7 @@ def paper_fit(learner, generator, checkpoint):
     """Thirteen steps under the paper's protocol with real losses; the log and the facts of the selection."""
     clean = torch.randint(0, 256, (12, *SHAPE), generator=seeded(1), dtype=torch.uint8)
     x = as_float(clean[:5])
-    selection = Selection({"y": DropIndependent(0.5).apply(x, torch.rand(x.shape, generator=seeded(2)) < 0.5)}, x, 3)
+    selection = Selection({"y": DropIndependent(0.5).forward(x, torch.rand(x.shape, generator=seeded(2)) < 0.5)}, x, 3)
     log = fit(
         learner, {"fresh": clean, "x": clean}, generator, steps=13, batch_size=3, checkpoint=checkpoint, say=lambda line: None,
         measure=functools.partial(measure_afresh, DropIndependent(0.5), False), watch=selection,
@@ -514,7 +515,7 @@ class Looking(Watch):
 
     def look(self, step, learner):
         batch = {"y": torch.rand(4, *SHAPE, generator=seeded(3))}
-        sound, sample = (estimated(learner, batch, protocol) for protocol in ("sound", "paper"))
+        sound, sample = (estimated(learner, batch, protocols.parse(protocol)) for protocol in ("sound", "paper"))
         alone = estimated(learner, {"y": batch["y"][:1]})
         torch.testing.assert_close(sound[:1], alone, atol=1e-5, rtol=1e-4)
         assert not torch.allclose(sound, sample, atol=1e-3)
@@ -553,7 +554,7 @@ def test_the_command_under_the_paper_s_protocol(train, measured, tmp_path):
         _, err = child.communicate(timeout=300)
         assert child.returncode == 1
         assert len(err.splitlines()) == 1
-        assert '`**config["paper"]` among the inputs' in err
+        assert '`**config["protocol"]` among the inputs' in err
     assert not (tmp_path / "refused").exists()
 
 

@@ -48,7 +48,7 @@ def log_ratio(z: Tensor, q: Gaussian) -> Tensor:
 
 
 def elbo(log_likelihood: Tensor, q: Gaussian, z: Tensor, kl_weight: float) -> Tensor:
-    """The evidence lower bound, mean over the batch, from log p(y|z) [K, B] of samples z [K, B, D] of q; there λ, `kl_weight`, is 1.
+    """The evidence lower bound, mean over the batch, from log p(y|z) [K, B] of samples z [K, B, D] of q. λ is `kl_weight`.
 
     K = 1:  log p(y|z) - λ KL(q || N(0, I))
     K > 1:  log 1/K Σ_k p(y|z_k) (N(z_k; 0, I) / q(z_k))^λ     (IWAE: Burda, Grosse and Salakhutdinov, ICLR 2016)
