@@ -51,3 +51,13 @@ clean:  ## delete caches and the demo's results; other results and unfinished tr
 	rm -rf results/quick .pytest_cache .ruff_cache
 	find . \( -path ./.venv -o -path ./.git -o -path ./data -o -path ./gpu \) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "deleted: caches and results/quick; kept: other results, unfinished trainings (.cache/checkpoints), .venv, data and gpu"
+
+.venv/ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/bench-ready: benchmarks/requirements.txt .venv/ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $< && touch $@ \
+		|| echo "make bench: $< could not be installed; deepinv is left out"

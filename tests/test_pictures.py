@@ -1,5 +1,6 @@
 """Corrupted pictures of one's own: tiles and back, what a picture says of its lost pixels, a run from pictures to pictures."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -151,6 +152,13 @@ def test_what_cannot_be_used_is_named(tmp_path):
     save(tmp_path / "b.png", scene(64, 64, 1))
     assert f"{tmp_path / 'b.png'}: is grey and a.png in colour" in refusal(tmp_path, "add_noise", "--sigma", "0.1")
     assert not (tmp_path / "out").exists()
+
+
+def test_no_other_room_knows_of_them():
+    """They are a data set that states it has no clean images; programs of theirs are called by their own rules alone."""
+    others = [path for path in ROOT.glob("*/*.py") if path.parent.name not in ("pictures", "tests")]
+    named = re.compile(r"^\s*(from|import) pictures\b|\bdatasets\.pictures\b", re.MULTILINE)
+    assert not [path for path in others if named.search(path.read_text())]
 
 
 # From tiles to pictures
