@@ -549,7 +549,7 @@ def test_a_training_with_a_callback_is_the_same_bit_for_bit(learner_of, method, 
 @pytest.mark.parametrize("switches", ["paper", "fresh_theta", "clean_selection"])
 def test_the_command_under_the_original_s_protocol(train, measured, tmp_path, switches):
     """train.json names the weights that were kept; without the clean images, or with them under another protocol, it says so."""
-    on, clean = (
+    on, _clean = (
         {"paper": ["fresh", "validation"], "fresh_theta": ["fresh"], "clean_selection": ["validation"]},
         measured / "clean.npy",
     )
