@@ -2,24 +2,28 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= 2
 DATA_DIR ?= data
+RULES := $(sort $(foreach file,$(wildcard */*.smk */*/*/*.smk),$(firstword $(subst /, ,$(file)))))
 
-.PHONY: demo test lint bench lock celeba-gpu celeba-gpu-pack
+.PHONY: help demo test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
 
-demo: .venv/ready  ## the quick benchmark on real digits, minutes, no download but packages
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: .venv/ready  ## the quick benchmark on real digits: minutes, no download but packages
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
 
-test: .venv/ready  ## the tests
+test: .venv/ready  ## the tests: minutes
 	$(BIN)/python -m pytest -q
 
 lint: .venv/ready  ## style and the workflow's own checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile datasets docs measurements methods metrics reports
+	$(BIN)/snakefmt --check Snakefile $(RULES)
 	$(BIN)/snakemake --lint
 	$(BIN)/snakemake --lint --configfile config/quick.yaml
 
 bench: export OMP_NUM_THREADS = 1
-bench: .venv/ready .venv/bench-ready  ## speed beside the alternatives, minutes (benchmarks/README.md)
+bench: .venv/ready .venv/bench-ready  ## the speed of training and restoring beside other software: minutes (benchmarks/README.md)
 	$(BIN)/python -m benchmarks.roofline
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.search
@@ -28,17 +32,25 @@ bench: .venv/ready .venv/bench-ready  ## speed beside the alternatives, minutes 
 	$(BIN)/python -m benchmarks.training --shape celeba --batch 16 --steps 1 --repetitions 3
 	$(BIN)/python -m benchmarks.search --shape celeba --images 16 --steps 10 --repetitions 3
 
-celeba-gpu-pack: .venv/ready  ## for `make celeba-gpu` elsewhere: gpu/, with the faces of DATA_DIR and the jobs (60 MB)
-	$(BIN)/python -m datasets.pack celeba --data-dir $(DATA_DIR) --output gpu/celeba/celeba_64.zip
-	$(BIN)/python -m benchmarks.elsewhere plan --configfile config/celeba.yaml --config data_dir=gpu --output gpu/jobs.json
+celeba: .venv/ready  ## download CelebA to DATA_DIR (data)
+	$(BIN)/python -m datasets.obtain celeba --data-dir $(DATA_DIR)
 
-celeba-gpu:  ## every learned method on CelebA, on a machine with a GPU, PyTorch and this folder with gpu/; no network, no Snakemake
-	$(PYTHON) -m benchmarks.elsewhere run gpu/jobs.json --cores $(shell nproc)
+celeba-gpu-pack: .venv/ready  ## gpu/, for `make celeba-gpu` on another machine: the faces of DATA_DIR and the jobs (60 MB)
+	$(BIN)/python -m datasets.pack celeba --data-dir $(DATA_DIR) --output gpu/celeba/celeba_64.zip
+	$(BIN)/python -m remote.plan --configfile config/celeba.yaml --config data_dir=gpu --output gpu/jobs.json
+
+celeba-gpu:  ## there: every learned method on CelebA; needs a GPU, PyTorch and this folder with gpu/, no network, no Snakemake
+	$(PYTHON) -m remote.run gpu/jobs.json --cores $(shell nproc)
 
 lock: LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
-lock:  ## requirements.in -> requirements.txt (needs uv)
+lock:  ## pin what requirements.in asks for in requirements.txt (needs uv)
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) --no-deps --constraint requirements.txt benchmarks/requirements.in -o benchmarks/requirements.txt
+
+clean:  ## delete caches and the demo's results; other results and unfinished trainings stay
+	rm -rf results/quick .pytest_cache .ruff_cache
+	find . \( -path ./.venv -o -path ./.git -o -path ./data -o -path ./gpu \) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "deleted: caches and results/quick; kept: other results, unfinished trainings (.cache/checkpoints), .venv, data and gpu"
 
 .venv/ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12")'

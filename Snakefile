@@ -66,6 +66,7 @@ RUNS = Runs(workflow, config)  # refuses a method whose rules name what it may n
 
 
 include: "reports/rules.smk"
+include: "pictures/rules.smk"
 
 
 onstart:

@@ -1,6 +1,6 @@
 """Milliseconds to restore an image with each method of methods/, alone and in a batch of 64: `python -m benchmarks.restoration`.
 
-The clock is the workflow's (`methods.contract.timed`): from the measurements in memory to the last estimate, after a warm-up
+The clock is the workflow's (`bench.clock.timed`): from the measurements in memory to the last estimate, after a warm-up
 that loads the model. A round is one such timing of every method, and the median over the rounds counts. Options are the defaults
 of method.yaml. Networks have random weights: a forward pass and a search of a set number of steps are the same work whatever the
 weights are. Measurements are of smoothed noise, with a patch lost or with noise added. `as_measured` computes nothing: it is
@@ -14,46 +14,35 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from methods.contract import Measured
-from methods.learner import Learner
-from methods.networks import packed
-
-import methods
 import store
+from bench import method_facts
+from bench.clock import TIMING_BATCH, timed
+from bench.measured import Measured
+from benchmarks.learners import FOLDER, learner_of, learner_options, restoration_options
 from benchmarks.side_by_side import Bench, parser
 from measurements.forward import ForwardModel
-from methods import contract
+from training import models
 
-FOLDER = Path(methods.__file__).parent
 METHODS = sorted(path.parent.name for path in FOLDER.glob("*/restore.py"))
-BATCHES = 1, contract.TIMING_BATCH
-
-
-def learner_of(method: str) -> type[Learner]:
-    """The learner that a method's train.py names: the most derived, where it names those that it comes from, too."""
-    named = vars(importlib.import_module(f"methods.{method}.train")).values()
-    kinds = [kind for kind in named if isinstance(kind, type) and issubclass(kind, Learner)]
-    return max(kinds, key=lambda kind: len(kind.__mro__))
+BATCHES = 1, TIMING_BATCH
 
 
 def applies_to(method: str, forward: ForwardModel) -> bool:
     """Whether a forward model has the traits that a method asks for."""
-    return contract.about(FOLDER / method)["applies"].items() <= forward.traits().items()
+    return method_facts.read(FOLDER / method).applies.items() <= forward.traits().items()
 
 
 def restorer(method: str, measured: Measured, bench: Bench, folder: Path) -> Callable[[Measured], object]:
     """A method's `restore` with its default options, and with files for the inputs it names: a model of random weights, and
     the measurements themselves for those of the training."""
     restore = importlib.import_module(f"methods.{method}.restore").restore
-    parameters = inspect.signature(restore).parameters
-    given = {name: schema["default"] for name, schema in contract.about(FOLDER / method)["restore"].items()}
-    given |= {"seed": 0} if "seed" in parameters else {}
-    given |= {name: folder / f"{name}.npy" for name in ("train_y", "train_side_info") if name in parameters}
-    if "model" in parameters:
-        given["model"] = folder / f"{method}.{measured.forward.name()}.pt"
-        learner = learner_of(method)(bench.shape, measured.forward, bench.generator())
-        torch.save({name: packed(network) for name, network in learner.networks.items()}, given["model"])
+    parameters = inspect.signature(restore).parameters.values()
+    given = restoration_options(method) | {p.name: folder / f"{p.name}.npy" for p in parameters if p.annotation is Path}
+    given |= {p.name: 0 for p in parameters if p.name == "seed"}
+    if "model" in given:
+        given["model"] = folder / f"{method}.pt"
+        learner = learner_of(method)(bench.images, measured.forward, bench.generator(), **learner_options(method))
+        models.save(given["model"], learner.networks, bench.shape)
     return lambda part: restore(part, **given)
 
 
@@ -67,17 +56,17 @@ def main() -> None:
         folder = Path(temporary)
         contenders = {}
         for measurement in ("drop_patch", "add_noise"):
-            measured = bench.measured(measurement, contract.TIMING_BATCH)
+            measured = bench.measured(measurement, TIMING_BATCH)
             (folder / measurement).mkdir()
             store.save_array(folder / measurement / "train_y.npy", measured.y)
-            store.save_array(folder / measurement / "train_side_info.npy", measured.side_info)
+            store.save_array(folder / measurement / "train_side_info.npy", measured.stored)
             for method in args.methods:
                 if applies_to(method, measured.forward):
                     contenders[method, measurement] = restorer(method, measured, bench, folder / measurement), measured
         for _ in range(args.repetitions):
             for row, (restore, measured) in contenders.items():
                 for batch in BATCHES:
-                    _, facts = contract.timed(restore, measured[:batch])
+                    _, facts = timed(restore, measured[:batch])
                     seconds.setdefault(row, {}).setdefault(batch, []).append(facts["seconds"][-1] / batch)
     rows = [
         {"method": method, "measurement": measurement}

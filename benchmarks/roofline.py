@@ -14,12 +14,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from methods.device import has_bfloat16
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.side_by_side import Bench, interleaved, medians, parser
+from networks.precision import has_bfloat16
 
 SIDE = {"cpu": 512, "cuda": 8192}  # of the matrices
 COPIED = {"cpu": 2**28, "cuda": 2**32}  # bytes

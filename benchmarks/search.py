@@ -14,14 +14,16 @@ import tempfile
 from pathlib import Path
 
 import torch
-from methods.contract import Measured
-from methods.networks import Decoder, at_test, packed
 from torch import Tensor
 
+from bench.measured import Measured
+from benchmarks.learners import learner_options, restoration_options
 from benchmarks.roofline import cost, rates
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, medians, parser, with_deepinv
 from methods.acsg.model import AmbientGAN
 from methods.acsg.restore import restore
+from networks.original import Decoder
+from training import models
 
 
 def main() -> None:
@@ -31,16 +33,15 @@ def main() -> None:
     options.add_argument("--restarts", type=int, default=2, help="starting points (%(default)s)")
     args = options.parse_args()
     bench = Bench(args)
-    learner = AmbientGAN(bench.shape, MEASUREMENT, bench.generator())
-    decoder = at_test(learner.gen).requires_grad_(False)
+    learner = AmbientGAN(bench.images, MEASUREMENT, bench.generator(), **learner_options("acsg"))
     measured = bench.measured("drop_independent", args.images)
     y, mask = (torch.tensor(array[0], device=bench.device) for array in (measured.y, measured.informs))
 
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.pt"
-        torch.save({name: packed(network) for name, network in learner.networks.items()}, model)
-        given = {"model": model, "seed": 0, "steps": args.steps, "restarts": args.restarts}
-        given |= {"learning_rate": 0.1, "penalty": 0.001, "loss": "measurement"}
+        models.save(model, learner.networks, bench.shape)
+        (decoder,) = models.load(model, bench.shape, ("decoder",))
+        given = restoration_options("acsg") | {"model": model, "seed": 0, "steps": args.steps, "restarts": args.restarts}
 
         def ours(part: Measured) -> Tensor:
             *_, last = restore(part, **given)
@@ -73,8 +74,7 @@ def main() -> None:
 
 def one_step(decoder: Decoder, images: int) -> None:
     """A generator's forward and backward pass, from the image to its latent vector."""
-    weights = decoder.body[0].weight
-    z = torch.zeros(images, weights.shape[1], device=weights.device, requires_grad=True)
+    z = torch.zeros(images, decoder.latent, device=next(decoder.parameters()).device, requires_grad=True)
     decoder(z).sum().backward()
 
 

@@ -13,18 +13,21 @@ from types import ModuleType
 
 import numpy as np
 import torch
-from methods.contract import Measured
 from scipy.ndimage import gaussian_filter
 from torch import Generator
 
+import datasets
 import store
+from bench import machine
+from bench.measured import Measured
 from measurements.drop_independent import DropIndependent
 from measurements.forward import from_facts
 from measurements.measure import measure
-from methods import contract, device, networks
+from networks.architectures import ImageFormat, architecture
+from training import device
 
 MEASUREMENT = DropIndependent(0.5)  # of trainings
-SHAPES = {"mnist": (28, 28, 1), "celeba": (64, 64, 3)}
+FORMATS = {name: ImageFormat(datasets.of(name).SHAPE, datasets.value_range(name)[0]) for name in ("mnist", "celeba")}
 IMAGES = 1000  # random ones, held in memory as a training holds its data
 
 Rows = list[dict[str, str | float]]  # each with the same names
@@ -35,7 +38,7 @@ def parser(part: str, description: str | None, repetitions: int) -> argparse.Arg
     made = argparse.ArgumentParser(
         prog=f"python -m benchmarks.{part}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--shape", choices=SHAPES, default="mnist", help="of the images, and whose networks (%(default)s)")
+    made.add_argument("--shape", choices=FORMATS, default="mnist", help="of the images, and whose networks (%(default)s)")
     made.add_argument("--repetitions", type=int, default=repetitions, help="rounds that count, after a first (%(default)s)")
     made.add_argument("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
     made.add_argument("--output", type=Path, default=Path("results/bench"), help="folder of the tables (%(default)s)")
@@ -46,12 +49,13 @@ class Bench:
     """One part under way: the device it runs on, the facts that go with its numbers, the table it writes."""
 
     def __init__(self, args: argparse.Namespace):
-        self.args, self.shape = args, SHAPES[args.shape]
-        networks.architecture(self.shape)  # refuses now, not later, where there are none
-        contract.limit_threads(args.threads)
+        self.args, self.images = args, FORMATS[args.shape]
+        self.shape = self.images.shape
+        architecture(self.shape)  # refuses now, not later, where there is none
+        machine.limit_threads(args.threads)
         self.device = device.take()
         torch.zeros(1, device=self.device)  # a GPU in use has a name
-        self.busy = contract.others_busy()
+        self.busy = machine.others_busy()
 
     def generator(self) -> Generator:
         return Generator(self.device).manual_seed(0)
@@ -70,12 +74,12 @@ class Bench:
         smooth = gaussian_filter(noise, sigma=(0, side / 14, side / 14, 0))
         smooth = (smooth - smooth.min()) / (smooth.max() - smooth.min())
         forward = from_facts({"family": family, "options": options})
-        y, side_info = measure((255 * smooth).astype(np.uint8), forward, seed=0, split="test")
-        return Measured(y.astype(np.float32), forward, side_info)
+        y, stored = measure((255 * smooth).astype(np.uint8), forward, seed=0, split="test")
+        return Measured(y.astype(np.float32), forward, stored)
 
     def facts(self) -> dict[str, str | int]:
         return {
-            "device": contract.device_name(),
+            "device": machine.device_name(),
             "threads": self.args.threads,
             "torch": torch.__version__,
             "date": datetime.date.today().isoformat(),
@@ -117,10 +121,10 @@ def interleaved(contenders: dict[str, Callable[[], object]], repetitions: int) -
     for turn in range(repetitions + 1):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
-            contract.synchronise()
+            machine.synchronise()
             began = time.perf_counter()
             contenders[name]()
-            contract.synchronise()
+            machine.synchronise()
             if turn:
                 seconds[name].append(time.perf_counter() - began)
     return seconds

@@ -18,17 +18,19 @@ import argparse
 from collections.abc import Callable
 
 import torch
-from methods.batches import draw_batch
-from methods.device import autocast, has_bfloat16
-from methods.learner import Batch, Learner, update
-from methods.networks import FlattenChannelsLast, ToImage, UnflattenChannelsLast
-from methods.recording import Recorded
-from methods.training import Training
 from torch import Generator, Tensor, nn
 
+from benchmarks.learners import learner_options
 from benchmarks.roofline import cost, rates
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, medians, parser, with_deepinv
 from methods.ambient_vaegan.model import AmbientVAEGAN
+from networks.layers import FlattenChannelsLast, ToImage, UnflattenChannelsLast
+from networks.precision import autocast, has_bfloat16
+from training.batches import draw_batch
+from training.learner import Batch, Learner
+from training.loop import Training
+from training.optimizers import update
+from training.recording import Recorded
 
 
 class ThreePasses(AmbientVAEGAN):
@@ -86,11 +88,11 @@ def engine(learner: Learner, data: Batch, batch: int, generator: Generator, reco
 
 def schedules(bench: Bench, batch: int, record: bool = True) -> dict[str, Callable[[], None]]:
     """A function that takes one step, for each contender that can run here."""
-    data = bench.data()
+    data, options = bench.data(), learner_options("ambient_vaegan")
 
     def new(kind: type[AmbientVAEGAN], change: Callable = lambda same: same) -> tuple[AmbientVAEGAN, Batch, int, Generator]:
         generator = bench.generator()
-        return change(kind(bench.shape, MEASUREMENT, generator)), data, batch, generator
+        return change(kind(bench.images, MEASUREMENT, generator, **options)), data, batch, generator
 
     steps = {"ours": engine(*new(AmbientVAEGAN), record)}
     if record and bench.device.type == "cuda":

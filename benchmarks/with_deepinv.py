@@ -22,12 +22,14 @@ from deepinv.loss import Loss
 from deepinv.models import CSGMGenerator
 from deepinv.physics import Inpainting, Physics
 from deepinv.training import AdversarialOptimizer, AdversarialTrainer
-from methods.batches import draw_batch
-from methods.learner import Batch, rmsprop
-from methods.networks import Decoder
 from torch import Generator, Tensor, nn
 
-from methods.ambient_vaegan.model import AmbientVAEGAN, L_prior, cross_entropy, nll
+from methods.ambient_vaegan.model import AmbientVAEGAN, L_prior, nll
+from networks.original import Decoder
+from training.batches import draw_batch
+from training.learner import Batch
+from training.losses import cross_entropy
+from training.optimizers import rmsprop
 
 
 class Autoencoder(nn.Module):
@@ -53,10 +55,10 @@ class GeneratorLoss(Loss):
         q, chosen = model.q, self.chosen
         model.y_p = physics.A(model.dec(torch.randn(q.mean.shape, generator=model.generator, device=y.device)))
         dis_y, dis_g, dis_p = D(y), D(y_hat), D(model.y_p)
-        likeness = chosen.alpha * chosen.width**2 * nll(y, x_net if chosen.pixel_term == "direct" else y_hat)
-        likeness = likeness + chosen.beta * nll(dis_y.features, dis_g.features)
-        fool = cross_entropy(dis_g.logit, chosen.fake_target) + cross_entropy(dis_p.logit, chosen.fake_target)
-        return L_prior(q) + likeness + fool + chosen.gamma * likeness
+        pixel = chosen.images.value_range**2 * nll(y, x_net if chosen.pixel_term == "direct" else y_hat)
+        reconstruction = chosen.alpha * pixel + chosen.beta * nll(dis_y.features, dis_g.features)
+        L_G = cross_entropy(dis_g.logit, chosen.fake_target) + cross_entropy(dis_p.logit, chosen.fake_target)
+        return L_prior(q) + reconstruction + L_G + chosen.gamma * reconstruction
 
 
 class DiscriminatorLoss(Loss):
@@ -84,7 +86,8 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
-            yield {"y": self.learner.seen(draw_batch(self.data, self.size, self.generator))}
+            batch = draw_batch(self.data, self.size, self.generator)
+            yield {"y": self.learner.forward.unbiased(batch["y"])}
 
 
 def training(
@@ -121,7 +124,7 @@ class Backbone(nn.Module):
 
     def __init__(self, decoder: Decoder):
         super().__init__()
-        self.decoder, self.nz = decoder, decoder.body[0].in_features
+        self.decoder, self.nz = decoder, decoder.latent
 
     def forward(self, z: Tensor) -> Tensor:
         return self.decoder(z.flatten(1)).permute(0, 3, 1, 2)

@@ -37,7 +37,7 @@ def check(config: dict) -> dict:
             config.setdefault(key, key_schema["default"])
     config |= under_protocol(config)
     for dataset, measurements in config["datasets"].items():
-        check_dataset(dataset, measurements)
+        check_dataset(dataset, measurements, config["protocol"])
     config["methods"] = {name: complete(name, given) for name, given in config["methods"].items()}
     if config["reference"] not in (None, *config["methods"]):
         named = config["reference"]
@@ -62,7 +62,7 @@ def validate(value, schema: dict, where: str) -> None:
             missing = next(key for key in error.validator_value if key not in error.instance)
             raise ConfigError(f"{inside}{missing}: is missing{described(error.schema.get('properties', {}).get(missing, {}))}")
         if error.validator == "anyOf":  # the deepest of the reasons is of the alternative that was meant
-            cause = max(error.context, key=lambda each: (len(each.path), each.validator == "enum"))
+            cause = max(error.context, key=lambda each: (len(each.path), {"type": 0, "enum": 1}.get(each.validator, 2)))
             raise ConfigError(f"{path}: {cause.message}{described(error.schema)}")
         raise ConfigError(f"{path or 'the file'}: {error.message}{described(error.schema)}")
 
@@ -87,8 +87,6 @@ def under_protocol(config: dict) -> dict:
     protocol = asked if isinstance(asked, str) else protocols.name(asked)
     if protocol == "sound":
         return {"protocol": protocol}
-    if datasets.PICTURES in config["datasets"]:
-        raise ConfigError(f"protocol: {protocol} needs clean images, and pictures have none; use sound")
     folder = "paper_protocol" if protocol == "paper" else f"protocol_{protocol}"
     changed = {"protocol": protocol, "results": f"{config['results']}/{folder}"}
     if protocol == "paper":
@@ -105,16 +103,18 @@ def defaults_of_paper(measurement: str) -> dict:
     return {name: schema["paper"] for name, schema in schemas.items() if "paper" in schema}
 
 
-def check_dataset(dataset: str, measurements: dict) -> None:
-    """Raise ConfigError where there is no such data set, or its images are not of a shape that a forward model can take."""
-    if dataset not in (known := [*datasets.names(), datasets.PICTURES]):
+def check_dataset(dataset: str, measurements: dict, protocol: str) -> None:
+    """Raise ConfigError where there is no such data set, or the protocol or a forward model cannot take its images."""
+    if dataset not in (known := datasets.names()):
         raise ConfigError(f"datasets.{dataset}: no such data set{suggest(dataset, known)}")
-    shape = (datasets.SIDE, datasets.SIDE, 3) if dataset == datasets.PICTURES else datasets.of(dataset).SHAPE
+    if protocol != "sound" and not datasets.has_clean(dataset):
+        raise ConfigError(f"protocol: {protocol} needs clean images, and the data set {dataset} has none; use sound")
     for name, options in measurements.items():
         try:
-            forward_model(name, options).check(shape)
+            forward_model(name, options).check(datasets.of(dataset).SHAPE)
         except ValueError as error:
-            raise ConfigError(f"datasets.{dataset}.{name}: {error}") from None
+            why = str(error).removeprefix(f"{family_of(name)}: ")
+            raise ConfigError(f"datasets.{dataset}.{name}: {why}") from None
 
 
 def complete(name: str, given: dict) -> dict:

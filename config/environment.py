@@ -26,7 +26,8 @@ def complete_config(config: dict) -> dict:
     asked = config["datasets"]
     absent = {name: models for name, models in asked.items() if datasets.is_optional(name) and not at_hand(config, name)}
     if len(absent) == len(asked):
-        raise WorkflowError(f"configuration: {why_absent(config, next(iter(absent)))}")
+        first = next(iter(absent))
+        raise WorkflowError(f"configuration: datasets.{first}: {why_absent(config, first)}")
     return config | {"datasets": {name: models for name, models in asked.items() if name not in absent}, "absent": absent}
 
 
@@ -40,7 +41,7 @@ def at_hand(config: dict, dataset: str) -> bool:
 def why_absent(config: dict, dataset: str) -> str:
     """One line that says how to get an absent data set."""
     command = f"python -m datasets.obtain {dataset} --data-dir {config['data_dir']}"
-    return f"{dataset} is not in {config['data_dir']}; `{command}` (or `make {dataset}`) downloads it"
+    return f"it is not in {config['data_dir']}; `{command}` (or `make {dataset}`) downloads it"
 
 
 def own_files(config: dict, dataset: str) -> list[str]:

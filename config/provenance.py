@@ -23,12 +23,12 @@ def code_of(*parts: str, home: Path = HOME) -> str:
     """The digest of modules (`metrics.score`), with all that they import, and of files or folders (`reports/captions`)."""
     modules = [part for part in parts if "/" not in part]
     paths = [home / part for part in parts if "/" in part]
-    if absent := [path for path in (*paths, *map(functools.partial(file_of, home), modules)) if not path.exists()]:
+    if absent := [path for path in (*paths, *map(functools.partial(source_of, home), modules)) if not path.exists()]:
         raise FileNotFoundError(f"{absent[0]}: a rule names this as code, and there is no such file")
     return digest(imported(modules, {"": home}) | contents(paths, {"": home}))
 
 
-def file_of(home: Path, module: str) -> Path:
+def source_of(home: Path, module: str) -> Path:
     return home.joinpath(*module.split(".")).with_suffix(".py")
 
 
@@ -70,18 +70,25 @@ def contents(paths: list[Path], places: dict[str, Path]) -> dict[str, Path]:
 def imported(modules: list[str], places: dict[str, Path]) -> dict[str, Path]:
     """The files of modules and of all that these import, by their names; `places`: where a package lies, "" for all others."""
     found: dict[str, Path] = {}
-    ahead = list(modules)
+    ahead, met = list(modules), set()
     while ahead:
-        parts = ahead.pop().split(".")
-        place = places.get(parts[0], places[""])
-        for length in range(1, len(parts) + 1):  # a package's __init__.py runs before what is in it
-            stem = place.joinpath(*parts[:length])
-            for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
-                label = path.relative_to(place).as_posix()
-                if label not in found and path.is_file():
-                    found[label] = path
-                    ahead += imports_of(path, tuple(path.relative_to(place).with_suffix("").parts[:-1]))
+        if (module := ahead.pop()) in met:
+            continue
+        met.add(module)
+        files = files_of(module, places.get(module.partition(".")[0], places[""]))
+        for label in files.keys() - found.keys():
+            ahead += imports_of(files[label], tuple(label.split("/")[:-1]))
+        found |= files
     return found
+
+
+@functools.cache
+def files_of(module: str, place: Path) -> dict[str, Path]:
+    """The files that an import of a module runs: its own, and the __init__.py of each package that it is in."""
+    parts = module.split(".")
+    stems = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    labels = [f"{stem}{end}" for stem in stems for end in ("/__init__.py", ".py")]
+    return {label: path for label in labels if (path := place / label).is_file()}
 
 
 @functools.cache

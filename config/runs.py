@@ -51,12 +51,12 @@ class Runs:
                         continue
                     runs = [Run(measurement, name, seed) for seed in (map(str, config["seeds"]) if method["seeded"] else [""])]
                     self.of[dataset] += runs
-                    if name in samplers and not mismatch(method["posterior"], traits):
+                    if name in samplers and datasets.has_clean(dataset) and not mismatch(method["posterior"], traits):
                         self.with_posterior |= {(dataset, run) for run in runs}
 
     def why_not(self, dataset: str, measurement: str, name: str, traits: dict[str, bool]) -> str:
         """Why a method is not run on a forward model, as the rest of a sentence that its title begins; "" where it is run."""
-        if dataset == datasets.PICTURES and self.sees[name]["clean"] == "train":
+        if self.sees[name]["clean"] == "train" and not datasets.has_clean(dataset):
             return "learns from clean images, and there are none"
         trait = mismatch(self.methods[name]["applies"], traits)
         if not trait:

@@ -40,7 +40,7 @@ def family_of(measurement: str) -> str:
     return max((name for name in forward.names() if f"{measurement}_".startswith(f"{name}_")), key=len)
 
 
-def file_of(measurement: str) -> str:
+def module_of(measurement: str) -> str:
     """The module that defines the forward model of a key."""
     return f"measurements.{family_of(measurement)}"
 

@@ -13,9 +13,10 @@ and, where they apply,
     OPTIONAL = True, present(data_dir), obtain(data_dir)    a run goes on without it where `present`, a quick look, says that its
                                                             files are absent; `python -m datasets.obtain` calls `obtain`
     OWN = True                                              its files are the user's own and may change at any time
+    CLEAN = False                                           no clean images exist: its files are measurements already, which are
+                                                            restored and not scored; it has neither SPLITS nor load
 
-These files import neither torch nor torchvision when they are imported, as the workflow reads them at every start. PICTURES are
-pictures that were corrupted elsewhere and have no clean originals: measurements from the start, restored and not scored.
+These files import neither torch nor torchvision when they are imported, as the workflow reads them at every start.
 """
 
 import functools
@@ -23,9 +24,6 @@ import importlib
 import re
 from pathlib import Path
 from types import ModuleType
-
-SIDE = 64  # of the squares that pictures of one's own are cut to
-PICTURES = "pictures"
 
 
 @functools.cache
@@ -40,23 +38,31 @@ def of(name: str) -> ModuleType:
     return importlib.import_module(f"datasets.{name}")
 
 
+def has_clean(name: str) -> bool:
+    """Whether clean images exist, to measure, to compare with and to score against."""
+    return getattr(of(name), "CLEAN", True)
+
+
+def with_clean() -> list[str]:
+    """The data sets with clean images."""
+    return [name for name in names() if has_clean(name)]
+
+
 def is_own(name: str) -> bool:
     """Whether the files are the user's own."""
-    return name == PICTURES or getattr(of(name), "OWN", False)
+    return getattr(of(name), "OWN", False)
 
 
 def is_optional(name: str) -> bool:
     """Whether a run goes on without the data set where it is absent."""
-    return name != PICTURES and getattr(of(name), "OPTIONAL", False)
+    return getattr(of(name), "OPTIONAL", False)
 
 
 def classes(name: str) -> int:
     """How many classes the images belong to; 0 where they have none."""
-    return 0 if name == PICTURES else getattr(of(name), "CLASSES", 0)
+    return getattr(of(name), "CLASSES", 0)
 
 
 def value_range(name: str) -> tuple[float, float]:
     """The interval that black and white have inside the networks."""
-    if name == PICTURES:
-        return (-1, 1)
     return of(name).RANGE if name in names() else (0, 1)

@@ -11,17 +11,15 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from datasets import SIDE
 from datasets.decoding import decode
+from datasets.picture_files import ENDINGS, listed, opened
 
-SHAPE = (SIDE, SIDE, 3)
+SHAPE = (64, 64, 3)
 RANGE = (-1, 1)
 OWN = True
 SPLITS = ("train", "validation", "test")
-ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
-EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # modes of Pillow
 
 
 def load(split: str, data_dir: Path) -> np.ndarray:
@@ -39,7 +37,7 @@ def load(split: str, data_dir: Path) -> np.ndarray:
 
 def splits(here: Path) -> dict[str, list[str]]:
     """The files of each split, by their names from `here` on."""
-    names = pictures(here, "**/*")
+    names = listed(here, "**/*")
     chosen = {name: [each for each in names if each.startswith(f"{name}/")] for name in SPLITS}
     if chosen["train"] and chosen["test"]:
         return chosen
@@ -47,32 +45,11 @@ def splits(here: Path) -> dict[str, list[str]]:
     return {split: [name for name in names if tenth.get(crc32(name.encode()) % 10, "train") == split] for split in SPLITS}
 
 
-def pictures(here: Path, pattern: str) -> list[str]:
-    """The pictures that a pattern finds, by their names from `here` on, in the order of these."""
-    paths = (path for path in here.glob(pattern) if path.suffix.lower() in ENDINGS and path.is_file())
-    return sorted(path.relative_to(here).as_posix() for path in paths)
-
-
 def square(here: Path, name: str) -> np.ndarray:
     """A picture's largest central square, uint8 [64, 64, 3]. Raises SystemExit where there is none."""
-    picture = opened(here / name).convert("RGB")
+    height, width, _ = SHAPE
+    picture = opened(here / name, smallest=min(height, width)).convert("RGB")
     side = min(picture.size)
     left, upper = (picture.width - side) // 2, (picture.height - side) // 2
     cut = picture.crop((left, upper, left + side, upper + side))
-    return np.asarray(cut.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-
-
-def opened(path: Path) -> Image.Image:
-    """A picture of 8 bits, upright, no side shorter than 64. Raises SystemExit where it is not, or is damaged."""
-    try:
-        with Image.open(path) as file:
-            picture = ImageOps.exif_transpose(file)
-        if picture.mode not in EIGHT_BITS:
-            raise ValueError(f"mode {picture.mode}; save it with 8 bits a channel")
-        if min(picture.size) < SIDE:
-            raise ValueError(f"{picture.width}×{picture.height}, and no side may be shorter than {SIDE}")
-    except PermissionError:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        sys.exit(f"{path}: not a picture to use ({error}); replace it, or take it out of the folder")
-    return picture
+    return np.asarray(cut.resize((width, height), Image.Resampling.BILINEAR))

@@ -12,7 +12,7 @@ import store
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m datasets.prepare", description=__doc__)
-    parser.add_argument("dataset", choices=datasets.names())
+    parser.add_argument("dataset", choices=datasets.with_clean())
     parser.add_argument("--split", choices=["train", "validation", "test"], required=True)
     parser.add_argument(
         "--data-dir", type=Path, default=Path("data"), help="where data sets lie or are downloaded to (%(default)s)"

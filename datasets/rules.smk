@@ -11,7 +11,7 @@ rule clean:
     log:
         "<logs>/clean/{dataset}.{split}.log",
     wildcard_constraints:
-        dataset="|".join(datasets.names()),
+        dataset="|".join(datasets.with_clean()),
     conda:
         "../environment.yml"
     threads: 4  # which decode CelebA

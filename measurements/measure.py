@@ -16,13 +16,11 @@ import numpy as np
 import torch
 from torch import Generator
 
-import datasets
 import protocols
 import store
-from measurements import forward
+from measurements.command import add_families, measurement_of, write
 from measurements.forward import ForwardModel
-from measurements.side_info import from_disk, to_disk
-from options import add_options, schemas_of
+from measurements.side_info import to_disk
 
 CHUNK = 1000  # images measured at a time
 SPEAK_EVERY = 10  # seconds between lines of progress
@@ -50,24 +48,17 @@ def measure(clean: np.ndarray, model: ForwardModel, seed: int, split: str, first
     return model.forward(x, theta).half().numpy(), to_disk(model.side_info(theta).numpy())
 
 
-def add_families(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """A subcommand for each forward model, with its options as flags, and what every measurement is given."""
-    families = parser.add_subparsers(dest="family", required=True, metavar="FAMILY")
-    for name in forward.names():
-        family = forward.find(name)
-        sub = families.add_parser(name, help=family.__doc__.splitlines()[0], description=family.__doc__)
-        add_options(sub, schemas_of(family))
-        sub.add_argument("--dataset", required=True, help="the name of the data set")
-        sub.add_argument("--measurement", help="its name in the configuration (default: the family's)")
-        sub.add_argument("--output", type=Path, required=True, help="folder of SPLIT.y.npy, SPLIT.side_info.npy, SPLIT.json")
-        yield sub
-
-
-def measurement_of(args: argparse.Namespace) -> tuple[ForwardModel, dict]:
-    """The forward model that such flags describe, and its facts."""
-    options = {name: getattr(args, name) for name in schemas_of(forward.find(args.family))}
-    facts = {"dataset": args.dataset, "measurement": args.measurement or args.family, "family": args.family, "options": options}
-    return forward.from_facts(facts), facts | {"value_range": list(datasets.value_range(args.dataset))}
+def chunks(clean: np.ndarray, model: ForwardModel, seed: int, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What `measure` gives, for one chunk of a split's images after the other, with a line of progress now and then."""
+    count = len(clean)
+    began = spoke = time.monotonic()
+    for start in range(0, count, CHUNK):
+        y, side_info = measure(clean[start : start + CHUNK], model, seed, split, first=start)
+        yield y, side_info
+        done, now = start + len(y), time.monotonic()
+        if now - spoke > SPEAK_EVERY or done == count:
+            print(f"measured {done}/{count}  {(now - began) / done * (count - done):.0f} s to go", flush=True)
+            spoke = now
 
 
 def main() -> None:
@@ -85,29 +76,12 @@ def main() -> None:
     try:
         protocol = protocols.name(protocols.parse(args.protocol))
         model, facts = measurement_of(args)
-        like_y, like_side_info = measure(clean[:1], model, args.seed, args.split)  # before a file is begun
+        like = measure(clean[:1], model, args.seed, args.split)  # before a file is begun
     except ValueError as error:
         parser.error(str(error))
-    shown = np.zeros(clean.shape[1:], np.uint32)
     with store.clear_errors():
-        with (
-            store.writing_array(args.output / f"{args.split}.y.npy", count, like_y) as all_y,
-            store.writing_array(args.output / f"{args.split}.side_info.npy", count, like_side_info) as all_side_info,
-        ):
-            began = spoke = time.monotonic()
-            for start in range(0, count, CHUNK):
-                y, side_info = measure(clean[start : start + CHUNK], model, args.seed, args.split, first=start)
-                all_y.append(y)
-                all_side_info.append(side_info)
-                shown += model.informs(from_disk(side_info, y.shape), y.shape).sum(0, dtype=np.uint32)
-                done, now = start + len(y), time.monotonic()
-                if now - spoke > SPEAK_EVERY or done == count:
-                    print(f"measured {done}/{count}  {(now - began) / done * (count - done):.0f} s to go", flush=True)
-                    spoke = now
-        store.save_array(args.output / f"{args.split}.shown.npy", shown)
-        facts |= {"protocol": protocol, "split": args.split, "seed": args.seed, "images": count, "digest": all_y.digest}
-        facts["never_shown"] = int((shown == 0).sum())
-        store.save_json(args.output / f"{args.split}.json", facts)
+        facts |= {"protocol": protocol, "split": args.split, "seed": args.seed}
+        write(args.output, facts, count, like, chunks(clean, model, args.seed, args.split))
 
 
 if __name__ == "__main__":

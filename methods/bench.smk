@@ -9,10 +9,10 @@
 #             y="<measured>/test.y.npy",
 #             side_info="<measured>/test.side_info.npy",  # only if it uses the side information of each image
 #
-# A named input becomes a flag of the command. To which forward models a method applies, and whether it runs once for each seed,
-# stands in its method.yaml (bench/method_facts.py). `train` makes <model>/model.pt for each seed. A method whose restore.py has
-# `sample` uses the rule `sample` like `restore`. What a protocol hands to every training (README, Protocols) is one more line of
-# a `train` rule; it is empty under the sound one:
+# A named input becomes a flag of the command. A method's method.yaml says to which forward models it applies and whether it runs
+# once for each seed (bench/method_facts.py). `train` makes <model>/model.pt for each seed. A method whose restore.py has a
+# function `sample` also uses the rule `sample`, in the same way as `restore`. What a protocol hands to every training
+# (docs/protocols.md) is one more line of the inputs of `train`; it stands for nothing under the sound protocol:
 #
 #     use rule train from bench with:
 #         input:
@@ -21,7 +21,7 @@
 from config.command_line import flags
 from config.environment import cores
 from config.provenance import code_of_method
-from config.schema import file_of
+from config.schema import module_of
 
 FOLDER = "{seed,[0-9]+}/" if config["seeded"] else ""
 RUN = f"{FOLDER}{{part,test|timing}}"  # what a run's files are called
@@ -45,7 +45,7 @@ rule restore:
         options=config["restore"],
         part=lambda wildcards: "--timing" if wildcards.part == "timing" else "",
         seed=lambda wildcards: f"--seed {wildcards.seed}" if "seed" in wildcards.keys() else "",
-        code=lambda wildcards: code_of_method(config["folder"], "restore", file_of(wildcards.measurement)),
+        code=lambda wildcards: code_of_method(config["folder"], "restore", module_of(wildcards.measurement)),
     shell:
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "
         "python -m {params.package}.restore --method {params.name} {params.inputs} --output {output.images} {params.part} {params.seed} "
@@ -80,7 +80,7 @@ rule train:
         inputs=lambda wildcards, input: flags(input),
         folder=subpath(output.model, parent=True),
         options=config["train"],
-        code=lambda wildcards: code_of_method(config["folder"], "train", file_of(wildcards.measurement)),
+        code=lambda wildcards: code_of_method(config["folder"], "train", module_of(wildcards.measurement)),
     shell:
         "python -m {params.package}.train {params.inputs} --output {params.folder} --seed {wildcards.seed} "
         "{params.options} > {log} 2>&1"

@@ -21,7 +21,13 @@ import protocols
 
 FOLDER = Path(__file__).parent
 IDENTITY = ["dataset", "measurement", "method", "seed", "protocol"]  # of a run, the first columns of every scores file
-SHOWN = ["", "headline", "main", "details", "posterior"]  # where a metric stands; also the order of the columns
+SHOWN = {  # where a metric stands, in the order of the columns
+    "": "in the .csv file alone",
+    "headline": "in the main table, first, and in the terminal",
+    "main": "in the main table",
+    "details": "in the table of details",
+    "posterior": "in the table of posterior samples",
+}
 
 
 class Metric(NamedTuple):
@@ -31,9 +37,7 @@ class Metric(NamedTuple):
     says: str  # one sentence for the reader of a table
     of: Callable[..., float] | None = None  # one value for one image; None where the program scores many images together
     decimals: int = 4
-    shown: str = (
-        ""  # "headline": first in the main table and in the terminal; "main"; "details"; "posterior"; "": in the .csv alone
-    )
+    shown: str = ""  # one of SHOWN
     note: str = ""  # what stands under the main table where it is scored; may hold {ceiling}, the mean of the clean test images
     absent: str = ""  # what stands there where it is not scored at all
     mosaic_alone: bool = False  # only with the protocol's switch `mosaic`
@@ -46,7 +50,7 @@ class Program(NamedTuple):
     mosaic: bool
 
     def applies(self, weights: Collection[str], protocol: str) -> bool:
-        """Whether it is run at all: not where it lacks `weights`, nor on single images where a mosaic is scored in their place."""
+        """Whether it is run: not where its weights are lacking, nor on single images where a mosaic is scored in their place."""
         scored = self.mosaic or self.of_samples or "mosaic" not in protocols.parse(protocol)
         return scored and ("weights" not in self.needs or self.name in weights)
 
@@ -77,7 +81,7 @@ def of_estimates() -> dict[str, Metric]:
     """The metrics of estimates, in the order of the tables."""
     tables = [program.metrics for program in programs().values() if not program.of_samples]
     found = [(name, metric) for table in tables for name, metric in table.items()]
-    return dict(sorted(found, key=lambda each: SHOWN.index(each[1].shown)))
+    return dict(sorted(found, key=lambda each: list(SHOWN).index(each[1].shown)))
 
 
 def of_samples() -> dict[str, Metric]:

@@ -143,7 +143,7 @@ def mosaic(images: np.ndarray) -> np.ndarray:
     count, h, w, c = images.shape
     if count < MOSAIC_SIDE**2:
         sys.exit(
-            f"the switch mosaic of the protocol scores a mosaic of {MOSAIC_SIDE**2} images, here are {count}; take protocol: sound"
+            f"the protocol with the switch mosaic scores one of {MOSAIC_SIDE**2} images, here are {count}; take protocol: sound"
         )
     tiles = images[: MOSAIC_SIDE**2].reshape(MOSAIC_SIDE, MOSAIC_SIDE, h, w, c)
     return tiles.swapaxes(1, 2).reshape(1, MOSAIC_SIDE * h, MOSAIC_SIDE * w, c)

@@ -1,8 +1,9 @@
-# One rule for each metric file of this folder (metrics/declared.py), score_NAME, which makes NAME.csv for each run.
+# One rule for each metric file of this folder (metrics/declared.py), score_NAME, which makes NAME.csv for each run. What else a
+# program needs stands in NAME.smk, such as ceiling_NAME: the scores of the clean images themselves, scores/DATASET/NAME.csv.
 import datasets
 from config.command_line import flags
 from config.provenance import code_of
-from config.schema import file_of
+from config.schema import module_of
 from metrics import declared
 
 # The files that a program may say that it needs. Which runs it applies to follows from whether its files can be made.
@@ -44,7 +45,7 @@ for name, program in METRICS_TO_RUN.items():
             program=name,
             inputs=lambda wildcards, input: flags(input),
             sha256=f"--sha256 {weights_['sha256']}" if weights_ else "",
-            code=lambda wildcards, name=name: code_of(f"metrics.{name}", file_of(wildcards.measurement)),
+            code=lambda wildcards, name=name: code_of(f"metrics.{name}", module_of(wildcards.measurement)),
         shell:
             "OMP_NUM_THREADS=1 python -m metrics.{params.program} {params.inputs} {params.sha256} --output {output} > {log} 2>&1"
 
@@ -64,44 +65,12 @@ rule score_timing:  # the quality of the timing batch, at each estimate in time
         "../environment.yml"
     params:
         inputs=lambda wildcards, input: flags(input),
-        code=lambda wildcards: code_of("metrics.quality", file_of(wildcards.measurement)),
+        code=lambda wildcards: code_of("metrics.quality", module_of(wildcards.measurement)),
     shell:
         "OMP_NUM_THREADS=1 python -m metrics.quality {params.inputs} --output {output} > {log} 2>&1"
 
 
-rule classifier:
-    input:
-        clean="<results>/clean/{dataset}/train.npy",
-        labels="<results>/clean/{dataset}/train.labels.npy",
-    output:
-        "<results>/models/{dataset}/classifier.pt",
-    log:
-        "<logs>/classifier/{dataset}.train.log",
-    conda:
-        "../environment.yml"
-    params:
-        classes=lambda wildcards: datasets.classes(wildcards.dataset),
-        code=code_of("metrics.digit_classifier"),
-    shell:
-        "OMP_NUM_THREADS=1 python -m metrics.digit_classifier --clean {input.clean} --labels {input.labels} "
-        "--classes {params.classes} --output {output} > {log} 2>&1"
+for name in METRICS_TO_RUN:  # the further rules that a program needs
+    if (declared.FOLDER / f"{name}.smk").exists():
 
-
-rule ceiling_digits:  # what a metric makes of the clean images themselves: scores/DATASET/NAME.csv, made by ceiling_NAME
-    input:
-        ceiling="<results>/clean/{dataset}/test.npy",
-        labels="<results>/clean/{dataset}/test.labels.npy",
-        classifier="<results>/models/{dataset}/classifier.pt",
-    output:
-        "<results>/scores/{dataset}/digits.csv",
-    log:
-        "<logs>/score/{dataset}.clean.digits.log",
-    wildcard_constraints:
-        dataset=CLASSIFIED,
-    conda:
-        "../environment.yml"
-    params:
-        inputs=lambda wildcards, input: flags(input),
-        code=code_of("metrics.digits"),
-    shell:
-        "OMP_NUM_THREADS=1 python -m metrics.digits {params.inputs} --output {output} > {log} 2>&1"
+        include: f"{name}.smk"

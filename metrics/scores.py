@@ -10,10 +10,10 @@ from metrics.declared import IDENTITY
 HELP = {
     "clean": "the truth: clean test images, uint8 .npy of [N, H, W, C]",
     "y": "the measurements, float16 .npy; their facts lie in .json beside them",
-    "side_info": "what is known of each image's corruption, its mask or noise level, .npy; the measurement's facts in .json beside it",
+    "side_info": "what is known of each image's corruption, its mask or noise level, .npy; facts in .json beside it",
     "shown": "how many training measurements show each value, uint32 .npy of [H, W, C]",
     "estimates": "the images that a method restored, float16 .npy; the facts of the run lie in .json beside them",
-    "samples": "posterior samples [K, N, H, W, C] that a method drew, float16 .npy; the facts of the run lie in .json beside them",
+    "samples": "posterior samples [K, N, H, W, C] of a method, float16 .npy; the facts of the run lie in .json beside them",
     "labels": "the true class of each test image, uint8 .npy of [N]",
     "classifier": "the classifier that `python -m metrics.digit_classifier` trained on clean images, .pt",
     "weights": "the network's weights, .pth",

@@ -1,18 +1,18 @@
-"""How sure a mean over seeds and images is, and a difference of two: a hierarchical bootstrap.
+"""Intervals of a mean over seeds and images, and of the difference between two such means: a hierarchical bootstrap.
 
-A score x[s, i] of seed s on image i is one of all that other trainings and other such images would have given. Every seed
-restores the same images, so the two are crossed, not nested: a replicate draws seeds with replacement and, apart from them,
-images with replacement, the same images for every seed (Owen 2007, "The pigeonhole bootstrap"; a little too wide rather than
-too narrow). All methods of a measurement get the same images too, so their differences are paired; seeds of different methods
-have nothing in common and are drawn apart.
+A score x[s, i] of seed s on image i is one of those that other trainings and other images of the same kind would have given.
+Every seed restores the same images, so seeds and images are crossed, not nested: a replicate draws seeds with replacement and,
+independently of them, images with replacement, the same images for every seed (Owen 2007, "The pigeonhole bootstrap"; the
+intervals are a little too wide rather than too narrow). All methods of a measurement get the same images too, so that their
+differences are paired; seeds of different methods have nothing in common and are drawn independently.
 
-Of few seeds the plain bootstrap shows too little: the deviations of n draws are too small by √((n - 1) / n), and percentiles
-stand for normal quantiles where n values allow Student's t only (Hesterberg 2015, "What teachers should know about the
-bootstrap"). Three seeds give ten different draws, none beyond the seeds themselves, so other percentiles would not help;
+With few seeds the plain bootstrap underestimates the spread: the deviations of n draws are too small by √((n - 1) / n), and
+percentiles stand for normal quantiles where n values call for Student's t (Hesterberg 2015, "What teachers should know about
+the bootstrap"). Three seeds give ten different draws, none beyond the seeds themselves, so other percentiles would not help;
 instead the weights of the seeds are stretched about 1 / n by √(n / (n - 1)) t(n - 1) / z. Simulated coverage of the 95 %
 interval where nothing but normal seeds varies: n = 2, 3, 5 plain 51, 75, 84 %; with the root alone 61, 81, 87 %; as here 93,
-95, 94 %. Where images vary more than seeds, the interval is too wide rather than too narrow. A single seed says nothing of
-others: its interval covers images alone.
+95, 94 %. Where images vary more than seeds, the interval is too wide rather than too narrow. A single seed carries no
+information on others: its interval covers images alone.
 """
 
 import functools

@@ -62,24 +62,29 @@ def read_scores(
         given.setdefault(path.stem, []).append(path)
         if program_of(path).of_samples != of_samples:
             sys.exit(f"{path}: holds scores of posterior samples" if not of_samples else f"{path}: holds scores of estimates")
-    joined, on = pd.DataFrame(columns=[*KEYS, "protocol", *more]), [*KEYS, "protocol", *more]
+    joined, on = None, [*KEYS, "protocol", *more]
     for name, those in given.items():
         metrics = declared.programs()[name].metrics
         wanted = [column for column, metric in metrics.items() if not metric.mosaic_alone]
         rows = read_cells(those, [*KEYS, *more, *wanted], dataset, measurements, methods)
         if (twice := rows.duplicated(KEYS)).any():
-            cell = "/".join(rows[twice].iloc[0][KEYS[:3]])
-            sys.exit(f"{cell}: an image is scored twice in {name}.csv; give each scores file once")
+            sys.exit(f"{cell(rows[twice])}: an image is scored twice in {name}.csv; give each scores file once")
         rows = rows[[*on, *(column for column in metrics if column in rows)]]
-        if len(joined):
-            joined = joined.merge(rows, how="outer", on=on, indicator="found_in")
-            if len(alone := joined[joined["found_in"] != "both"]):
-                cell = "/".join(alone.iloc[0][KEYS[:3]])
-                sys.exit(f"{cell}: {name}.csv does not score the same images of it as {first}.csv; score them again")
-            joined = joined.drop(columns="found_in")
-        else:
-            joined, first = rows, name
+        if joined is None:
+            joined = rows
+            continue
+        joined = joined.merge(rows, how="outer", on=on, indicator="found_in")
+        if len(alone := joined[joined["found_in"] != "both"]):
+            sys.exit(
+                f"{cell(alone)}: {name}.csv does not score the same images of it as {next(iter(given))}.csv; score them again"
+            )
+        joined = joined.drop(columns="found_in")
     return joined
+
+
+def cell(rows: pd.DataFrame) -> str:
+    """The data set, measurement and method of the first row."""
+    return "/".join(rows.iloc[0][KEYS[:3]])
 
 
 def write(path: Path, text: str) -> None:

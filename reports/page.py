@@ -16,7 +16,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import store
-from datasets import PICTURES
 from reports import captions, files, posterior_table, tables
 
 LINKS = ["table.csv", "table.md", "table.tex", "details.md", "details.tex", "differences.csv", "differences.md",
@@ -42,16 +41,15 @@ def links_to(names: list[str], folder: Path, beside: Path) -> dict[str, str]:
     return {name: Path(os.path.relpath(folder / name, beside)).as_posix() for name in names}
 
 
-def chapter_of_pictures(name: str, folder: Path, beside: Path) -> dict:
-    """What page.html shows of pictures without clean originals: the figure alone."""
-    must_have(folder, ["restorations.png", "restorations.json"])
-    shown = store.load_json(folder / "restorations.json")
+def figure_alone(name: str, folder: Path, beside: Path, shown: dict) -> dict:
+    """What page.html shows of a data set of which nothing is scored."""
+    must_have(folder, ["restorations.png", "restorations.pdf"])
     return {
         "name": name,
         "protocol": shown["protocol"],
         "tables": {},
-        "figures": {"restorations": (data_uri(folder / "restorations.png"), captions.caption("pictures", **shown))},
-        "links": links_to(["restored", "restorations.png", "restorations.pdf"], folder, beside),
+        "figures": {"restorations": (data_uri(folder / "restorations.png"), shown["caption"])},
+        "links": links_to([*shown["files"], "restorations.png", "restorations.pdf"], folder, beside),
     }
 
 
@@ -60,11 +58,15 @@ def chapter(name: str, folder: Path, beside: Path, sampled: bool) -> dict:
 
     `sampled`: whether some method has posterior samples.
     """
+    must_have(folder, ["restorations.json"])
+    shown = store.load_json(folder / "restorations.json")
+    if "caption" in shown:  # whose figure brings its own caption is not scored
+        return figure_alone(name, folder, beside, shown)
     links = LINKS + POSTERIOR * sampled
-    must_have(folder, [*links, "notes.json", "restorations.json", *["posterior.json"] * sampled])
+    must_have(folder, [*links, "notes.json", *["posterior.json"] * sampled])
     frames = ("table", "methods", "differences", "training")
     values, methods, differences, training = (files.read_csv(folder / f"{frame}.csv") for frame in frames)
-    shown, timed = (store.load_json(folder / f"{figure}.json") for figure in ("restorations", "mse_time"))
+    timed = store.load_json(folder / "mse_time.json")
     protocol = files.one_protocol([captions.protocol_of(values), *(facts.get("protocol", "sound") for facts in (shown, timed))])
     notes = store.load_json(folder / "notes.json")
     grids, figures = {}, {}
@@ -113,12 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(f"{given.config}: no such file; give the configuration of the run after --config")
         blocks = {"trim_blocks": True, "lstrip_blocks": True}
         pages = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, **blocks)
-        chapters = [
-            chapter_of_pictures(name, path, given.output.parent)
-            if name == PICTURES
-            else chapter(name, path, given.output.parent, name in given.posterior)
-            for name, path in given.datasets
-        ]
+        chapters = [chapter(name, path, given.output.parent, name in given.posterior) for name, path in given.datasets]
         protocol = files.one_protocol(made["protocol"] for made in chapters)
         html = pages.get_template("page.html").render(
             introduction=captions.text("introduction", protocol),

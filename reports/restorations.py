@@ -73,10 +73,10 @@ def draw(panels: dict[str, list[tuple[str, np.ndarray]]], heads: Sequence[str] =
     return figure
 
 
-def parser_of(program: str, description: str) -> argparse.ArgumentParser:
+def parser_of(module: str, description: str) -> argparse.ArgumentParser:
     """A command that shows what methods made of measurements."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m reports.{program}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"python -m {module}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("--dataset", required=True, help="the data set, for the facts beside the figure")
@@ -90,7 +90,7 @@ def parser_of(program: str, description: str) -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = parser_of("restorations", __doc__)
+    parser = parser_of("reports.restorations", __doc__)
     add = parser.add_argument
     add("--clean", type=Path, required=True, metavar="NPY", help="the clean test split")
     add("--images", type=int, default=8, help="how many of the test split, from its first on (default: %(default)s)")

@@ -4,21 +4,22 @@ import datasets
 from config.messages import shown_config
 from config.environment import why_absent
 from config.provenance import code_of
-from datasets import PICTURES
 
 TABLES = [f"{name}.csv" for name in ("table", "differences", "methods", "training")]
 TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")]
 TABLES += ["notes.json", "summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
-PLOTS = [f"{name}{end}" for name in ("restorations", "mse_time") for end in FIGURE]
+RESTORATIONS, MSE_TIME = ([f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time"))
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
-WITH_POSTERIOR = [name for name in config["datasets"] if name != PICTURES and RUNS.chosen(name, RUNS.sampled)]  # data sets
+WITH_POSTERIOR = [name for name in config["datasets"] if RUNS.chosen(name, RUNS.sampled)]  # data sets
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
-SCORED = "|".join(datasets.names())  # all but the pictures that were corrupted elsewhere
-SHOWN = {name: [*TABLES, *PLOTS, *(POSTERIOR if name in WITH_POSTERIOR else [])] for name in datasets.names()}
-SHOWN[PICTURES] = [f"restorations{end}" for end in FIGURE]  # nothing is scored
-REPORTED = {name: [f"{config['results']}/report/{name}/{file}" for file in SHOWN[name]] for name in config["datasets"]}
+SCORED = "|".join(datasets.with_clean())
+OF_SCORES = {name: [*TABLES, *MSE_TIME, *(POSTERIOR if name in WITH_POSTERIOR else [])] for name in datasets.with_clean()}
+REPORTED = {
+    name: [f"{config['results']}/report/{name}/{file}" for file in (*RESTORATIONS, *OF_SCORES.get(name, []))]
+    for name in config["datasets"]
+}
 
 
 rule table:
@@ -31,12 +32,15 @@ rule table:
         ],
         timing=RUNS.files("scores", "timing.csv", RUNS.timed),
         models=RUNS.files("models", "train.json", RUNS.learned),
+        measured=lambda wildcards: [
+            f"{config['results']}/measured/{wildcards.dataset}/{measurement}/train.json"
+            for measurement in config["datasets"][wildcards.dataset]
+        ],
         ceilings=lambda wildcards: [
             f"{config['results']}/scores/{wildcards.dataset}/{name}.csv"
             for name, program in METRICS_TO_RUN.items()
             if workflow.is_rule(f"ceiling_{name}") and ("labels" not in program.needs or datasets.classes(wildcards.dataset))
         ],
-        measured=lambda wildcards: [path.replace("test.y.npy", "train.json") for path in RUNS.measured(wildcards)],
     output:
         expand("<results>/report/{{dataset}}/{file}", file=TABLES),
     log:
@@ -52,8 +56,11 @@ rule table:
         titles=TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
-        measured=lambda wildcards: RUNS.measured_pairs(wildcards).replace("test.y.npy", "train.json"),
         reference=f"--reference {config['reference']}" if config["reference"] else "",
+        measured=lambda wildcards, input: " ".join(
+            f"{measurement}={path}"
+            for measurement, path in zip(config["datasets"][wildcards.dataset], input.measured, strict=True)
+        ),
         folder=subpath(output[0], parent=True),
         code=code_of("reports.table", "reports/captions"),
     shell:
@@ -86,32 +93,6 @@ rule restorations:
     shell:
         "python -m reports.restorations --dataset {wildcards.dataset} --clean {input.clean} --measured {params.measured} "
         "--restored {params.restored} --order {params.order:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
-
-
-rule pictures:  # of those that were corrupted elsewhere
-    input:
-        measured=RUNS.measured,
-        restored=RUNS.files("restored", "test.npy", RUNS.pictured),
-    output:
-        multiext("<results>/report/{dataset}/restorations", *FIGURE),
-        "<results>/report/{dataset}/summary.txt",
-        directory("<results>/report/{dataset}/restored"),
-    log:
-        "<logs>/report/{dataset}.pictures.log",
-    wildcard_constraints:
-        dataset=PICTURES,
-    conda:
-        "../environment.yml"
-    params:
-        measured=RUNS.measured_pairs,
-        restored=RUNS.pairs("restored", "test.npy", RUNS.pictured, "{measurement}/{method}"),
-        titles=TITLES,
-        order=" ".join(name for name in config["methods"] if name != "as_measured"),
-        folder=subpath(output[0], parent=True),
-        code=code_of("reports.pictures", "reports/captions"),
-    shell:
-        "python -m reports.pictures --dataset {wildcards.dataset} --measured {params.measured} --restored {params.restored} "
-        "--order {params.order:q} --titles {params.titles:q} --output {params.folder} > {log} 2>&1"
 
 
 rule mse_time:

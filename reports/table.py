@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files, as in their column `dataset`")
     add("--scores", nargs="+", type=Path, required=True, metavar="CSV",
-        help="the scores files of every run, each called after the program that wrote it (quality.csv …), one row an image")  # fmt: skip
+        help="the scores files of every run, each called after its program (quality.csv …), one row an image")  # fmt: skip
     add("--timing", nargs="*", type=Path, default=[], metavar="CSV", help="every timing.csv; without any, times are –")
     add("--models", nargs="*", type=files.pair, default=[], metavar="NAME=JSON",
         help="the train.json of every model, as dataset/measurement/method/seed=path")  # fmt: skip

@@ -6,17 +6,22 @@ import importlib.util
 import numpy as np
 import pytest
 import torch
-from methods.learner import update
 from torch import Generator, nn
 
-from benchmarks import oracle_gap, restoration, roofline, side_by_side, training
+from bench import machine
+from benchmarks import restoration, roofline, selection, side_by_side, training
+from benchmarks.learners import learner_of, learner_options
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, markdown, medians
 from measurements.add_noise import AddNoise
 from measurements.drop_independent import DropIndependent
 from measurements.drop_patch import DropPatch
 from measurements.dropping import MaskedModel
-from methods import contract
 from methods.ambient_vaegan.model import AmbientVAEGAN
+from networks.architectures import ImageFormat
+from networks.initial import with_default_weights
+from networks.modes import at_test
+from networks.original import Decoder
+from training.optimizers import update
 
 SHAPE = (28, 28, 1)
 
@@ -36,8 +41,8 @@ def seeded(seed=0):
     return Generator().manual_seed(seed)
 
 
-def learner(kind=AmbientVAEGAN, measurement=MEASUREMENT):
-    return kind(SHAPE, measurement, seeded())
+def learner(kind=AmbientVAEGAN, forward=MEASUREMENT, **changed):
+    return kind(ImageFormat(SHAPE), forward, seeded(), **(learner_options("ambient_vaegan") | changed))
 
 
 @pytest.fixture
@@ -123,6 +128,12 @@ def test_default_networks_compute_in_float32_where_asked(data, monkeypatch):
     assert seen == [torch.bfloat16, torch.float32]
 
 
+def test_the_options_of_a_learner_are_all_that_it_is_made_with():
+    for method in (name for name in restoration.METHODS if (restoration.FOLDER / name / "train.py").exists()):
+        made = learner_of(method)(ImageFormat(SHAPE), MEASUREMENT, seeded(), **learner_options(method))
+        assert made.networks and made.optimizers
+
+
 needs_deepinv = pytest.mark.skipif(not importlib.util.find_spec("deepinv"), reason="deepinv is not installed (`make bench`)")
 
 
@@ -132,7 +143,7 @@ def test_deepinv_has_our_losses_and_its_trainer_steps_down_them(data, pixel_term
     from benchmarks import with_deepinv
 
     batch = {"y": data["y"].float()}
-    ours, theirs = (AmbientVAEGAN(SHAPE, LeftHalf(), seeded(), gamma=0.3, pixel_term=pixel_term) for _ in range(2))
+    ours, theirs = (learner(forward=LeftHalf(), gamma=0.3, pixel_term=pixel_term) for _ in range(2))
     expected, _ = ours.losses(batch, seeded(2))
     draws = seeded(2)
     model = with_deepinv.Autoencoder(theirs, draws)
@@ -149,7 +160,7 @@ def test_a_step_of_deepinv_goes_down_the_sum_of_our_gradients(data):
     from benchmarks import with_deepinv
 
     def new():
-        return AmbientVAEGAN(SHAPE, LeftHalf(), seeded(), gamma=0.3)
+        return learner(forward=LeftHalf(), gamma=0.3)
 
     ours, theirs = new(), new()
     batch = {"y": with_deepinv.draw_batch(data, 4, (draws := seeded(2)))["y"]}
@@ -164,11 +175,9 @@ def test_a_step_of_deepinv_goes_down_the_sum_of_our_gradients(data):
 
 @needs_deepinv
 def test_deepinv_searches_the_generator_it_is_given():
-    from methods.networks import Decoder, at_test, placed
-
     from benchmarks import with_deepinv
 
-    decoder = at_test(placed(Decoder, seeded(), SHAPE)).requires_grad_(False)
+    decoder = at_test(with_default_weights(Decoder, seeded(), SHAPE)).requires_grad_(False)
     with torch.no_grad():
         y = decoder(torch.randn(1, 20, generator=seeded(4)))[0]
     mask = torch.ones_like(y, dtype=torch.bool)
@@ -180,11 +189,11 @@ def test_deepinv_searches_the_generator_it_is_given():
 
 @pytest.mark.parametrize("method", restoration.METHODS)
 def test_every_method_is_timed_where_it_applies(method):
-    assert any(restoration.applies_to(method, measurement) for measurement in ("drop_patch", "add_noise"))
+    assert any(restoration.applies_to(method, forward) for forward in (DropPatch(14), AddNoise(0.2)))
 
 
 def test_the_restoration_part_writes_its_table_with_the_facts_of_the_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(contract, "limit_threads", lambda threads: None)  # this process has its own
+    monkeypatch.setattr(machine, "limit_threads", lambda threads: None)  # this process has its own
     monkeypatch.setattr("sys.argv", ["restoration", "--methods", "as_measured", "--repetitions", "1", "--output", str(tmp_path)])
     restoration.main()
     rows = list(csv.DictReader((tmp_path / "restoration-mnist.csv").read_text().splitlines()))
@@ -194,7 +203,7 @@ def test_the_restoration_part_writes_its_table_with_the_facts_of_the_run(tmp_pat
 
 
 def test_measurements_are_of_the_family_asked_for(monkeypatch):
-    monkeypatch.setattr(contract, "limit_threads", lambda threads: None)
+    monkeypatch.setattr(machine, "limit_threads", lambda threads: None)
     bench = Bench(side_by_side.parser("any", None, 1).parse_args([]))
     dropped = bench.measured("drop_patch", 3)
     assert (~dropped.informs).sum((1, 2, 3)).tolist() == [14 * 14] * 3
@@ -206,10 +215,10 @@ def test_the_criterion_on_noisy_measurements_is_the_clean_error_and_a_constant()
     sigma, x = 0.2, torch.rand(200, *SHAPE, generator=seeded(0))
     y = x + sigma * torch.randn(x.shape, generator=seeded(1))
     batch = {"y": y, "side_info": torch.full((200, 1, 1, 1), sigma)}
-    example = oracle_gap.corrupted_again(AddNoise(sigma), batch, seeded(2))
+    example = selection.corrupted_again(AddNoise(sigma), batch, seeded(2))
     estimate = 0.3 + 0.4 * example.input
     held_out, clean = ((estimate - other)[example.counts].square().mean() for other in (example.target, x))
-    assert float(held_out - clean) == pytest.approx(sigma**2 * (1 + 1 / oracle_gap.TAU**2), rel=0.02)
+    assert float(held_out - clean) == pytest.approx(sigma**2 * (1 + 1 / selection.TAU**2), rel=0.02)
 
 
 @pytest.mark.parametrize("family", [DropIndependent(0.5, fill=0.3), DropPatch(14, fill=0.3)])
@@ -217,10 +226,10 @@ def test_the_criterion_on_drops_is_of_seen_values_that_the_network_is_not_shown(
     x = torch.rand(50, *SHAPE, generator=seeded(0))
     theta = family.draw(50, SHAPE, seeded(1))
     batch = {"y": family.forward(x, theta), "side_info": theta}
-    y, told, wanted, where, _ = oracle_gap.corrupted_again(family, batch, seeded(2))
+    y, told, wanted, where, _ = selection.corrupted_again(family, batch, seeded(2))
     assert torch.equal(wanted[where], x[where])  # they were seen …
     assert (y[where] == 0.3).all()  # … and are no more
     assert not told.expand_as(where)[where].any()
     assert torch.equal(told.expand_as(where) | where, theta.expand_as(where))
     if isinstance(family, DropIndependent):
-        assert float(where.float().mean()) == pytest.approx(0.5 * oracle_gap.HIDDEN, rel=0.1)
+        assert float(where.float().mean()) == pytest.approx(0.5 * selection.HIDDEN, rel=0.1)

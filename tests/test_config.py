@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+import protocols
 from config.check import ConfigError, check
+from config.schema import assembled, family_of
+from measurements import forward
 
 ROOT = Path(__file__).parent.parent
 GOOD = {"datasets": {"mnist5k": {"drop_patch": {"size": 14}, "add_noise": {"sigma": 0.2}}}, "methods": {"acsg": None}}
@@ -35,7 +38,7 @@ def changed(path: str, value) -> dict:
         ("datasets.mnist5k.drop_independent", {"p": 1.0}, "datasets.mnist5k.drop_independent.p: 1.0 is"),
         ("datasets.mnist5k.drop_independent", {"p": -0.1}, "datasets.mnist5k.drop_independent.p: -0.1 is"),
         ("datasets.mnist5k.drop_independent", {"fill": 0}, "datasets.mnist5k.drop_independent.p: is missing"),
-        ("datasets.mnist5k.drop_patch", {"size": 29}, "datasets.mnist5k.drop_patch.size: 29 is larger than the images"),
+        ("datasets.mnist5k.drop_patch", {"size": 29}, "datasets.mnist5k.drop_patch: size 29 is larger than the image of 28×28"),
         ("datasets.mnist5k.add_noise", {"sigma": -1}, "datasets.mnist5k.add_noise.sigma: -1 is"),
         ("datasets.mnist5k.add_noise", {"sgima": 1}, "datasets.mnist5k.add_noise.sgima: no such key; did you mean sigma?"),
         ("methods.telae", {}, "methods.telae: no such method; did you mean telea?"),
@@ -50,6 +53,9 @@ def changed(path: str, value) -> dict:
         ("reference", 3, "reference: 3 is not of type"),
         ("seed", 1, "seed: no such key; did you mean seeds?"),
         ("protocol", "papre", "protocol: 'papre' is not one of ['sound', 'paper'] (How methods are trained"),
+        ("protocol", ["mosiac"], "protocol: 'mosiac' is not one of ['fresh_theta', 'clean_selection', 'batch_statistics',"),
+        ("protocol", ["mosaic", "mosaic"], "protocol: ['mosaic', 'mosaic'] has non-unique elements"),
+        ("protocol", 3, "protocol: 3 is not"),
         ("seeds", [], "seeds: [] "),
         ("seeds", "0", "seeds: '0' is not of type 'array'"),
     ],
@@ -68,6 +74,45 @@ def test_the_paper_s_protocol_has_a_folder_of_its_own_and_squares_off_the_last_e
     assert check(changed("protocol", "paper") | {"results": "elsewhere"})["results"] == "elsewhere/paper_protocol"
 
 
+@pytest.mark.parametrize(
+    ("asked", "protocol", "folder"),
+    [
+        ([], "sound", "results"),
+        (["mosaic"], "mosaic", "results/protocol_mosaic"),
+        (["mosaic", "fresh_theta"], "fresh_theta+mosaic", "results/protocol_fresh_theta+mosaic"),
+        (list(protocols.SWITCHES), "paper", "results/paper_protocol"),
+    ],
+)
+def test_a_protocol_of_some_switches_has_their_names_and_a_folder_of_its_own(asked, protocol, folder):
+    config = check(changed("protocol", asked))
+    assert (config["protocol"], config["results"]) == (protocol, folder)
+    assert ("last_offset" in config["datasets"]["mnist5k"]["drop_patch"]) == (protocol == "paper")
+
+
+def test_a_forward_model_s_key_is_its_family_with_or_without_a_suffix_and_the_longest_family_counts():
+    assert (family_of("drop_patch_44"), family_of("drop_patch")) == ("drop_patch", "drop_patch")
+    for family in forward.names():
+        assert family_of(family) == family_of(f"{family}_x") == family
+        options = forward.find(family).EXAMPLES[0]
+        for key in (family, f"{family}_x"):
+            check(GOOD | {"datasets": {"mnist5k": {key: options}}})
+        with pytest.raises(ConfigError, match=rf"^datasets\.mnist5k\.{family}\.nonsense: no such key"):
+            check(GOOD | {"datasets": {"mnist5k": {family: options | {"nonsense": 1}}}})
+
+
+def test_a_trait_that_no_forward_model_has_is_named_with_its_file(tmp_path):
+    (folder := tmp_path / "mine").mkdir()
+    (folder / "rules.smk").touch()
+    (folder / "method.yaml").write_text("applies: {msak: true}")
+    with pytest.raises(
+        ConfigError, match=r"mine/method\.yaml: applies\.msak: True: no such trait; there are mask, noise, mixing"
+    ):
+        check(changed("methods.mine", {"folder": str(folder)}))
+    (folder / "method.yaml").write_text("aplies: {mask: true}")
+    with pytest.raises(ConfigError, match=r"mine/method\.yaml: aplies: no such key"):
+        check(changed("methods.mine", {"folder": str(folder)}))
+
+
 def test_sound_is_the_default_and_changes_nothing():
     config = check(GOOD)
     assert (config["protocol"], config["results"]) == ("sound", "results")
@@ -78,7 +123,9 @@ def test_sound_is_the_default_and_changes_nothing():
 def test_a_square_as_large_as_the_image_has_no_place_under_the_paper_s_protocol():
     whole = changed("datasets.mnist5k.drop_patch", {"size": 28})
     check(whole)
-    with pytest.raises(ConfigError, match=r"^datasets\.mnist5k\.drop_patch\.size: 28 is the side .* must be smaller$"):
+    with pytest.raises(
+        ConfigError, match=r"^datasets\.mnist5k\.drop_patch: size 28 without the last offset has no place in the image of 28×28$"
+    ):
         check(whole | {"protocol": "paper"})
 
 
@@ -104,7 +151,7 @@ def test_every_key_of_the_schema_is_described_and_bounded():
         if isinstance(schema.get("additionalProperties"), dict):
             walk(schema["additionalProperties"], f"{name}.*")
 
-    walk(yaml.safe_load((ROOT / "config/schema.yaml").read_text()), "")
+    walk(assembled(), "")
 
 
 def test_snakemake_stops_before_any_job(tmp_path):
@@ -121,10 +168,7 @@ def test_snakemake_stops_before_any_job(tmp_path):
 
 def test_a_variant_has_the_options_of_its_method_and_a_title_of_its_own():
     methods = check(changed("methods.wide", {"like": "median", "title": "wide median", "restore": {"window": 5}}))["methods"]
-    assert methods["wide"] == {
-        "folder": str(ROOT / "methods/median"),
-        "title": "wide median",
-        "train": {},
-        "restore": {"window": 5},
-    }
+    wide, median = methods["wide"], check(changed("methods.median", None))["methods"]["median"]
+    assert wide == median | {"title": "wide median", "restore": {"window": 5}}
+    assert (wide["folder"], wide["applies"], wide["learned"]) == (str(ROOT / "methods/median"), median["applies"], False)
     assert check(changed("methods.wide", {"like": "median"}))["methods"]["wide"]["title"] == "wide"

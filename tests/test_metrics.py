@@ -16,8 +16,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import store
+from measurements import forward, measure
 from measurements.forward import from_facts
-from measurements.side_info import pack
+from measurements.side_info import from_disk, pack
 from metrics import declared, digit_classifier, digits, lpips, posterior, quality
 from metrics.declared import IDENTITY
 from metrics.quality import PSNR_CEILING
@@ -38,11 +39,11 @@ def rng():
 
 def metric(name, x, estimate, *, y=None, mask=None, family=PATCH, shown=None) -> float:
     """One metric of one image; everything is observed and shown unless said otherwise."""
-    forward, mask = from_facts(family), np.ones(x.shape, bool) if mask is None else mask
-    s = mask[None] if forward.has_mask else np.full((1, 1, 1, 1), forward.sigma)
-    predicted = forward.predict(estimate[None], s)[0]
-    shown = np.ones(x.shape, bool) if shown is None else shown
-    measurement = quality.Measurement(x if y is None else y, mask, predicted, forward.sigma, shown)
+    model = from_facts(family)
+    mask, shown = (np.ones(x.shape, bool) if each is None else each for each in (mask, shown))
+    s = mask[None] if model.has_mask else np.full((1, 1, 1, 1), model.sigma)
+    predicted = model.predict(estimate[None], s)[0]
+    measurement = quality.Measurement(x if y is None else y, mask, predicted, model.sigma, shown)
     return quality.METRICS[name].of(x, estimate, measurement)
 
 
@@ -170,6 +171,20 @@ def test_consistency_without_any_noise_is_that_of_exact_values():
     x, exact = np.zeros((8, 8, 1)), {"family": "add_noise", "options": {"sigma": 0.0}}
     assert metric("consistency", x, x, family=exact) == 0
     assert metric("consistency", x, x + 0.1, family=exact) == pytest.approx(0.01)
+
+
+MODELS = [forward.find(name)(**options) for name in forward.names() for options in forward.find(name).EXAMPLES]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_the_truth_is_as_consistent_as_expected_whatever_the_forward_model(model, rng):
+    """1 where there is noise, blurred or not, and 0 where there is none, but for the 16 bits of files."""
+    clean = rng.integers(0, 256, (6, 32, 20, 3), np.uint8)
+    y, side_info = measure.measure(clean, model, 0, "test")
+    table = quality.scores(clean, (clean / 255).astype(np.float16), y, side_info, model)
+    values = model.informs(from_disk(side_info, y.shape), y.shape).sum()
+    expected = 1 if model.sigma else 0
+    assert table["consistency"].mean() == pytest.approx(expected, abs=5 * (2 / values) ** 0.5 if expected else 1e-6)
 
 
 def test_values_that_no_training_measurement_shows_are_left_out():
@@ -338,7 +353,7 @@ def test_a_timing_batch_under_the_paper_s_protocol_is_a_mosaic_at_every_step(tmp
 
 
 def test_too_few_images_for_a_mosaic_are_one_line(tmp_path):
-    with pytest.raises(SystemExit, match="^the switch mosaic of the protocol scores a mosaic of 64 images, here are 5; "):
+    with pytest.raises(SystemExit, match="^the protocol with the switch mosaic scores one of 64 images, here are 5; "):
         quality.main(made(tmp_path, PATCH, protocol="paper")[0])
 
 

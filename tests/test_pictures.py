@@ -1,5 +1,6 @@
 """Corrupted pictures of one's own: tiles and back, what a picture says of its lost pixels, a run from pictures to pictures."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,9 @@ from PIL import Image
 
 import store
 from config import check
-from measurements import given, tiles
-from measurements.side_info import unpack
-from reports import pictures
+from measurements.forward import from_facts
+from measurements.side_info import from_disk, unpack
+from pictures import corruption, measure, tiles, write
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,11 +30,11 @@ def save(path: Path, values: np.ndarray) -> np.ndarray:
 
 
 def measured(folder: Path, *flags: str, split: str = "test") -> tuple[np.ndarray, np.ndarray, dict]:
-    """y, θ and the facts that the command makes of the pictures in a folder."""
+    """y, the side information and the facts that the command makes of the pictures in a folder."""
     with pytest.MonkeyPatch.context() as patch:
-        line = ["given", *flags, "--pictures", folder, "--dataset", "pictures", "--output", folder / "out"]
+        line = ["measure", *flags, "--pictures", folder, "--dataset", "pictures", "--output", folder / "out"]
         patch.setattr(sys, "argv", list(map(str, line)))
-        given.main()
+        measure.main()
     y, theta = (np.load(folder / "out" / f"{split}.{part}.npy") for part in ("y", "side_info"))
     return y, theta, store.load_json(folder / "out" / f"{split}.json")
 
@@ -65,11 +66,11 @@ def test_where_tiles_disagree_their_mean_leaves_no_edge():
     assert (steps >= 0).all() and steps.max() < 0.05
 
 
-# What a folder of pictures says
+# A folder of pictures
 
 
 def test_noisy_pictures_are_measurements_as_they_are(tmp_path):
-    """Every tile in the order of the names, values over 255; what is learnt from is what is restored; θ is the noise level."""
+    """Every tile in the order of the names, values over 255; what is learnt from is what is restored; the noise level is told."""
     second, first = save(tmp_path / "b.png", scene(64, 100)), save(tmp_path / "a.png", scene(70, 64, seed=1))
     y, theta, facts = measured(tmp_path, "add_noise", "--sigma", "0.1")
     expected = np.concatenate([tiles.cut(first), tiles.cut(second)]) / 255
@@ -84,18 +85,52 @@ def test_noisy_pictures_are_measurements_as_they_are(tmp_path):
 
 @pytest.mark.parametrize("sigma", [0.05, 0.2])
 def test_noise_is_estimated_whatever_it_lies_on(sigma, tmp_path):
-    """White noise on a ramp with a step in it, 8 bits, is found to 5 %; it is said beside what the configuration has."""
+    """White noise on a ramp with a step in it, 8 bits, is found to 5 %; it stands beside what the configuration has."""
     ramp = np.linspace(0.3, 0.5, 200)[:, None] + 0.2 * (np.arange(300) > 150)
     noisy = ramp[:, :, None] + sigma * np.random.default_rng(0).standard_normal((200, 300, 3))
     x = save(tmp_path / "a.png", (255 * noisy).round().clip(0, 255).astype(np.uint8))
-    assert given.noise(x) == pytest.approx(sigma, rel=0.05)
+    assert corruption.noise(x) == pytest.approx(sigma, rel=0.05)
     *_, facts = measured(tmp_path, "add_noise", "--sigma", "0.1")
-    assert facts["says"] == f"The noise in them seems to be of σ = {given.noise(x):.2g}; the configuration says 0.1."
+    assert facts["estimated"] == {"sigma": corruption.noise(x)}
+    assert corruption.described(facts["estimated"], from_facts(facts)) == (
+        f"The standard deviation of their noise is estimated as σ = {corruption.noise(x):.2g}; the configuration has 0.1."
+    )
+
+
+@pytest.mark.parametrize("size", [(200, 300), (301, 201)])
+def test_noise_is_estimated_from_what_was_seen(size, tmp_path):
+    """With a third of the pixels lost both are known; what lost pixels hold does not count."""
+    x = (127 + 0.1 * 255 * np.random.default_rng(0).standard_normal((*size, 3))).round().clip(0, 255)
+    seen = np.random.default_rng(1).random((*size, 1)) > 1 / 3
+    save(tmp_path / "a.png", np.concatenate([np.where(seen, x, scene(*size)), 255 * seen], axis=2).astype(np.uint8))
+    *_, facts = measured(tmp_path, "drop_independent_noise", "--p", "0.3", "--sigma", "0.1")
+    assert facts["estimated"] == {"lost": pytest.approx(1 - seen.mean()), "sigma": pytest.approx(0.1, rel=0.1)}
+    assert np.isnan(corruption.noise(x, np.zeros_like(seen)))
+
+
+@pytest.mark.parametrize("flags", [["add_noise", "--sigma", "0.1"], ["drop_independent", "--p", "0.4"]])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_files_are_those_of_every_measurement(flags, channels, tmp_path):
+    """As measurements.measure writes them, the number of tiles that show each value and the value range included."""
+    seen = np.random.default_rng(2).random((100, 64, 1)) > 0.9
+    save(tmp_path / "a.png", np.concatenate([scene(100, 64, channels), np.uint8(255) * seen], axis=2))
+    for split in ("test", "train"):
+        y, told, facts = measured(tmp_path, *flags, split=split)
+        informs = from_facts(facts).informs(from_disk(told, y.shape), y.shape)
+        shown = np.load(tmp_path / "out" / f"{split}.shown.npy")
+        assert shown.dtype == np.uint32 and np.array_equal(shown, informs.sum(0)) and shown.shape == (64, 64, channels)
+        assert facts["never_shown"] == (shown == 0).sum() and (facts["never_shown"] > 0) == (flags[0] != "add_noise")
+        assert facts["value_range"] == [-1, 1] and facts["split"] == split and facts["protocol"] == "sound"
+
+
+def test_measuring_pictures_imports_no_torch():
+    line = "import sys; from pictures import measure, write; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", line], cwd=ROOT, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("told_by", ["transparency", "mask"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_lost_pixels_are_those_that_a_picture_says(told_by, channels, tmp_path):
+def test_lost_pixels_are_those_that_a_picture_tells(told_by, channels, tmp_path):
     x, seen = scene(64, 64, channels), np.random.default_rng(2).random((64, 64, 1)) > 0.4
     if told_by == "transparency":
         save(tmp_path / "a.png", np.concatenate([x, np.uint8(255) * seen], axis=2))
@@ -111,7 +146,7 @@ def test_what_cannot_be_used_is_named(tmp_path):
     assert f"{tmp_path}: no picture there (.bmp," in refusal(tmp_path, "add_noise", "--sigma", "0.1")
     save(tmp_path / "a.png", scene(64, 80))
     said = refusal(tmp_path, "drop_patch", "--size", "9")
-    assert f"{tmp_path / 'a.png'}: says nowhere which pixels are lost" in said and f"{tmp_path / 'masks' / 'a'}.png" in said
+    assert f"{tmp_path / 'a.png'}: does not tell which pixels are lost" in said and f"{tmp_path / 'masks' / 'a'}.png" in said
     save(tmp_path / "masks" / "a.png", scene(80, 64, 1))
     assert "is 64×80 and its picture 80×64" in refusal(tmp_path, "drop_patch", "--size", "9")
     save(tmp_path / "b.png", scene(64, 64, 1))
@@ -119,17 +154,24 @@ def test_what_cannot_be_used_is_named(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_no_other_room_knows_of_them():
+    """They are a data set that states it has no clean images; programs of theirs are called by their own rules alone."""
+    others = [path for path in ROOT.glob("*/*.py") if path.parent.name not in ("pictures", "tests")]
+    named = re.compile(r"^\s*(from|import) pictures\b|\bdatasets\.pictures\b", re.MULTILINE)
+    assert not [path for path in others if named.search(path.read_text())]
+
+
 # From tiles to pictures
 
 
 def test_pictures_of_one_name_keep_apart():
-    assert pictures.png_names([{"name": name} for name in ("a.png", "a.jpg", "b.jpg")]) == ["a.png.png", "a.jpg.png", "b.png"]
+    assert write.png_names([{"name": name} for name in ("a.png", "a.jpg", "b.jpg")]) == ["a.png.png", "a.jpg.png", "b.png"]
 
 
 def test_tiles_of_other_pictures_are_refused(tmp_path):
     store.save_array(tmp_path / "test.npy", np.zeros((3, 64, 64, 3), np.float16))
     with pytest.raises(SystemExit, match="not the 2 tiles of the pictures; delete it"):
-        pictures.whole(tmp_path / "test.npy", [{"name": "a.png", "height": 64, "width": 96}])
+        write.whole(tmp_path / "test.npy", [{"name": "a.png", "height": 64, "width": 96}])
 
 
 # The run
@@ -170,6 +212,7 @@ def test_a_run_makes_a_picture_of_every_picture_and_scores_nothing(folder):
         assert restored[seen == 0].min() > 95 and restored[seen == 0].max() < 135  # 100 to 131 in the pictures
     page = (folder / "results" / "report" / "index.html").read_text()
     assert "of 2 pictures as they were given" in page and "against the truth" not in page
+    assert 'href="pictures/restored"' in page and "differences.csv" not in page
     assert "drop independent: 30% of their pixels are lost." in done.stderr and "2 pictures restored" in done.stderr
     assert not (folder / "results" / "scores").exists() and not (folder / "results" / "clean").exists()
 
@@ -177,11 +220,11 @@ def test_a_run_makes_a_picture_of_every_picture_and_scores_nothing(folder):
 def test_a_picture_that_was_added_is_restored_with_the_others(folder):
     assert "Nothing to be done" in (said := snakemake(folder, "-n")).stdout + said.stderr
     save(folder / "data" / "pictures" / "2.png", np.full((64, 64, 2), 255, np.uint8))
-    assert "given" in (said := snakemake(folder, "-n", "--quiet", "rules")).stdout + said.stderr
+    assert "measure_pictures" in (said := snakemake(folder, "-n", "--quiet", "rules")).stdout + said.stderr
     (folder / "data" / "pictures" / "2.png").unlink()
 
 
 def test_the_paper_s_protocol_has_no_use_for_them():
     config = {"datasets": {"pictures": {"add_noise": {"sigma": 0.1}}}, "methods": {"median": None}, "protocol": "paper"}
-    with pytest.raises(check.ConfigError, match="pictures have none; use sound"):
+    with pytest.raises(check.ConfigError, match="the data set pictures has none; use sound"):
         check.check(config)

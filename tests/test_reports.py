@@ -24,7 +24,7 @@ LEARNED = ["acsg", "ambient_vaegan", "supervised"]
 SAMPLING = ["ambient_vaegan", "supervised"]
 SEES = {m: {"clean": "train" if m == "supervised" else "no", "theta": "no", "learned": m in LEARNED} for m in ORDER}
 IMAGES = 9
-SCORED = ["mse", "psnr", "ssim", "accuracy", "mse_observed", "mse_unobserved", "mse_unobserved_shown", "consistency"]
+SCORED = ["mse", "psnr", "ssim", "accuracy", "mse_observed", "mse_unobserved", "consistency"]
 ROOT = Path(__file__).parents[1]
 
 
@@ -55,6 +55,7 @@ def results(tmp_path):
                 scores = pd.DataFrame({**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in SCORED})
                 scores["psnr"] += 2 * skill
                 scores["accuracy"] = (scores["accuracy"] > 0.3).astype(int)
+                scores["mse_unobserved_shown"] = scores["mse_unobserved"]
                 if measurement == "add_noise":
                     scores[["mse_unobserved", "mse_unobserved_shown"]] = np.nan
                 steps = 4 if method == "acsg" else 1
@@ -458,7 +459,7 @@ def test_a_new_metric_is_one_file(results, tmp_path):
     text = (tmp_path / "report/table.md").read_text()
     heads, *body = [cells(line) for line in text.splitlines() if line.startswith("|")]
     at = heads.index("add noise<br>bias")
-    assert {line[0]: line[at] for line in body}["median"].startswith("0.2") or "0.3" in text
+    assert {line[0]: line[at] for line in body}["median"].startswith("0.2")
     assert "Bias: Mean of the error." in text
     values = pd.read_csv(tmp_path / "report/table.csv").set_index(["measurement", "method", "metric"])
     expected = 0.75 - np.load(results["clean"][0]).mean() / 255
@@ -487,8 +488,9 @@ def test_notes_of_one_reason_are_one_sentence():
         {"add_noise": reasons, "blur_noise": reasons | {"wiener": "is for white noise"}}, {}
     )
     assert said == [
-        "Not run on add noise, blur noise: telea, harmonic (needs missing values).", "Not run on blur noise: wiener (is for white noise).",
-    ]  # fmt: skip
+        "Not run on add noise, blur noise: telea, harmonic (needs missing values).",
+        "Not run on blur noise: wiener (is for white noise).",
+    ]
 
 
 # Files

@@ -4,6 +4,7 @@ import csv
 import html
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,8 +24,6 @@ module bench:
 use rule restore from bench with:
     input:
         y="<measured>/test.y.npy",
-    wildcard_constraints:
-        measurement="add_noise.*",
 """
 RESTORE = '''
 from methods.contract import main
@@ -40,9 +39,9 @@ if __name__ == "__main__":
 '''
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--configfile", folder / "toy.yaml"]
-    command += ["--directory", folder, "--cores", "2", "--workflow-profile", ROOT / "profiles/default"]
+def snakemake(folder: Path, *arguments: str, home: Path = ROOT) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", home / "Snakefile", "--configfile", folder / "toy.yaml"]
+    command += ["--directory", folder, "--cores", "2", "--workflow-profile", home / "profiles/default"]
     return subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=folder)
 
 
@@ -55,6 +54,7 @@ def toy(tmp_path_factory) -> Path:
     outside.mkdir()
     (outside / "rules.smk").write_text(RULES)
     (outside / "restore.py").write_text(RESTORE)
+    (outside / "method.yaml").write_text("applies: {mask: false}\n")
     few = {"steps": 3}
     config = {
         "datasets": {
@@ -75,6 +75,7 @@ def toy(tmp_path_factory) -> Path:
     (folder / "toy.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     run = snakemake(folder)
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
+    (folder / "said.txt").write_text(run.stderr)
     return folder
 
 
@@ -99,6 +100,18 @@ def test_every_method_stands_where_it_applies_and_only_there(report):
     both = {"as_measured", "acsg", "supervised"}
     wanted = {(m, name) for m in ("drop_patch_9", "add_noise") for name in both}
     assert cells == wanted | {("drop_patch_9", "harmonic"), ("add_noise", "halving"), ("add_noise", "wide")}
+
+
+def test_why_a_method_does_not_stand_there_is_handed_to_the_table(toy):
+    (table,) = (line for line in commands(toy) if "reports.table" in line)
+    absent = json.loads(re.search(r"--absent '([^']*)'", table)[1])
+    assert absent == {
+        "drop_patch_9": {
+            "halving": "halving is not made for values that are missing, which drop_patch_9 has.",
+            "wide": "wide median is not made for values that are missing, which drop_patch_9 has.",
+        },
+        "add_noise": {"harmonic": "harmonic inpainting needs values that are missing, which add_noise does not have."},
+    }
 
 
 def test_what_a_method_may_see_is_read_from_its_rules(report):
@@ -128,7 +141,7 @@ def test_a_posterior_stands_where_a_method_has_one_and_is_scored_for_the_first_s
 
 def test_accuracy_and_its_ceiling_are_measured(toy, report):
     ceiling = {row["ceiling"] for row in rows(report / "mnist5k" / "table.csv") if row["metric"] == "accuracy"}
-    answers = [int(row["correct"]) for row in rows(toy / "results/scores/mnist5k/digits.csv")]
+    answers = [int(row["accuracy"]) for row in rows(toy / "results/scores/mnist5k/digits.csv")]
     assert [float(value) for value in ceiling] == pytest.approx([sum(answers) / 500])
     assert sum(answers) / 500 > 0.95
 
@@ -161,52 +174,83 @@ def test_a_changed_search_does_not_train_again(toy):
     )
 
 
-# --- a data set that cannot be had ---------------------------------------------------------------------------------------------
+# --- an optional data set that is absent ----------------------------------------------------------------------------------------
 
 
-def test_a_data_set_that_cannot_be_had_is_said_to_be_missing_and_why(toy, report):
-    facts = json.loads((toy / "results/obtained/celeba.json").read_text())
-    assert not facts["available"] and "nowhere/celeba: put list_eval_partition.txt (2,836,386 bytes)" in facts["why"]
+def test_an_absent_data_set_is_left_out_and_the_page_says_how_to_get_it(toy, report):
+    remedy = "`python -m datasets.obtain celeba --data-dir nowhere` (or `make celeba`) downloads it"
+    said = [line for line in (toy / "said.txt").read_text().splitlines() if "celeba" in line]
+    assert said[0] == f"celeba is left out: it is not in nowhere; {remedy}"
     page = (report / "index.html").read_text()
-    assert "celeba: missing</h2>" in page and html.escape(facts["why"], quote=False).replace("'", "&#39;") in page
+    assert "celeba: left out</h2>" in page and html.escape(remedy) in page
     assert not list(toy.glob("results/*/celeba"))
-
-
-def celeba_jobs(folder: Path, *arguments: str) -> set[str]:
-    """The programs that a run would call for CelebA."""
-    run = snakemake(folder, "-n", "-p", *arguments)
-    assert run.returncode == 0, run.stderr[-4000:]
-    return {line.split()[2] for line in re.findall(r"python -m .*", run.stdout + run.stderr) if "celeba" in line}
-
-
-CHAPTER = {"datasets.prepare", "measurements.measure", "metrics.quality", "reports.table", "reports.restorations", "reports.page"}
 
 
 def test_files_that_came_later_are_found_and_run_alone(toy, tmp_path):
     (tmp_path / "celeba").mkdir()
     (tmp_path / "celeba" / "celeba_64.zip").write_bytes(b"never opened in a dry run")
-    assert celeba_jobs(toy, "--config", f"data_dir={tmp_path}") > CHAPTER
-    run = snakemake(toy, "-n", "--config", f"data_dir={tmp_path}")
-    assert "mnist5k" not in (run.stdout + run.stderr).replace("results/report/mnist5k", "")
+    run = snakemake(toy, "-n", "-p", "--config", f"data_dir={tmp_path}")
+    assert run.returncode == 0, run.stderr[-4000:]
+    called = [line for line in re.findall(r"python -m .*", run.stdout + run.stderr) if "reports.page" not in line]
+    programs = {line.split()[2] for line in called}
+    assert programs > {"datasets.prepare", "measurements.measure", "reports.table", "reports.restorations"}
+    assert not any("mnist5k" in line for line in called)
 
 
-def test_a_download_that_succeeds_adds_the_data_set_to_the_run(toy):
-    outcome = toy / "results/obtained/celeba.json"
-    kept = outcome.read_text()
-    try:
-        outcome.write_text(json.dumps({"dataset": "celeba", "available": True, "why": None}))
-        assert celeba_jobs(toy) > CHAPTER
-    finally:
-        outcome.write_text(kept)
-
-
-def test_a_data_set_alone_that_cannot_be_had_is_an_error(toy, tmp_path):
+def test_an_absent_data_set_alone_is_an_error(toy, tmp_path):
     config = yaml.safe_load((toy / "toy.yaml").read_text())
     del config["datasets"]["mnist5k"]
     (tmp_path / "toy.yaml").write_text(yaml.safe_dump(config | {"methods": {"as_measured": None}}))
-    (tmp_path / "nowhere").write_text("a file, as above")
     run = snakemake(tmp_path)
-    assert run.returncode != 0 and "celeba: put list_eval_partition.txt" in run.stdout + run.stderr
+    assert run.returncode != 0
+    assert "configuration: datasets.celeba: it is not in nowhere; `python -m datasets.obtain celeba" in run.stdout + run.stderr
+
+
+# --- code is provenance ---------------------------------------------------------------------------------------------------------
+
+
+def jobs(run: subprocess.CompletedProcess) -> set[str]:
+    """The rules that a dry run would run."""
+    assert run.returncode == 0, run.stderr[-4000:]
+    said = run.stdout + run.stderr
+    return set() if "Nothing to be done" in said else set(re.findall(r"^(?:local)?rule (\w+):$", said, re.MULTILINE)) - {"all"}
+
+
+@pytest.fixture
+def copied(toy, tmp_path):
+    """A function that edits a file of a copy of this repository, or of the outside method, and says which rules run then."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in filter(lambda name: (ROOT / name).is_file(), listed.stdout.splitlines()):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, tmp_path / name)
+
+    def edited(*names: str) -> set[str]:
+        kept = {path: path.read_text() for path in (tmp_path / name for name in names)}
+        for path, text in kept.items():
+            path.write_text(text + "\n# edited\n")
+        try:
+            return jobs(snakemake(toy, "-n", home=tmp_path))
+        finally:
+            for path, text in kept.items():
+                path.write_text(text)
+
+    return edited
+
+
+def test_an_edit_of_code_re_runs_what_it_must_and_nothing_else(toy, copied):
+    outside = str(toy / "halving" / "restore.py")
+    scored = {rule for rule in copied("methods/harmonic/restore.py") if not rule.endswith(("_restore", "_train", "_sample"))}
+    assert copied() == copied("methods/telea/restore.py", "measurements/blur_noise.py", "tests/parsed.py", "README.md") == set()
+    assert copied("methods/harmonic/restore.py") == {"harmonic_restore", *scored}
+    assert copied(outside) == {"halving_restore", *scored}
+    assert copied("methods/acsg/restore.py") == {"acsg_restore", *scored}
+    assert copied("methods/acsg/train.py") >= {"acsg_train", "acsg_restore"}
+    assert copied("methods/acsg/method.yaml") == set()
+    assert not scored & {"clean", "measure", "labels", "classifier"}
+    assert copied("reports/captions/table.md") <= scored
+    assert "measure" in copied("measurements/drop_patch.py")
 
 
 # --- the protocols -------------------------------------------------------------------------------------------------------------
@@ -255,6 +299,17 @@ def test_the_paper_s_protocol_is_switched_on_from_the_command_line(sound, paper)
     assert sees == unlearned | {"acsg": "measured afresh", "supervised": "train"}
 
 
+def test_each_switch_alone_changes_what_it_is_for(toy, sound):
+    """A folder of its own, the fact at measuring and, for trainings, one more input; no other option."""
+    for switch, flag in {"fresh_theta": "--fresh", "clean_selection": "--validation", "mosaic": None}.items():
+        home = f"results/protocol_{switch}"
+        for line in commands(toy, "--config", f"protocol=[{switch}]"):
+            assert home in line and " results/clean" not in line and "--last-offset False" not in line
+            assert (f"--protocol {switch} " in line) == ("measurements.measure" in line)
+            given = {each for each in ("--fresh", "--validation") if each in line}
+            assert given == ({flag} if flag and ".train " in line else set())
+
+
 def test_facts_say_the_protocol(toy, report):
     found = [json.loads(path.read_text()) for kind in ("measured", "restored") for path in toy.glob(f"results/{kind}/**/*.json")]
     assert found and {facts["protocol"] for facts in found} == {"sound"}
@@ -275,7 +330,7 @@ def test_a_failed_job_names_its_cause_and_leaves_nothing(toy):
     estimate = toy / "results/restored/mnist5k/add_noise/acsg/4/test.npy"
     try:
         model.write_bytes(kept[:1000])
-        run = snakemake(toy, str(estimate.relative_to(toy)), "--forcerun", "acsg_restore", "--rerun-triggers", "mtime")
+        run = snakemake(toy, str(estimate.relative_to(toy)), "--forcerun", "acsg_restore")
         assert run.returncode != 0
         assert "not the weights of this method" in run.stdout + run.stderr
         assert not estimate.exists()

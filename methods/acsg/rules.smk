@@ -1,4 +1,4 @@
-# AmbientGAN sees measurements; the search sees the θ of the image that it restores.
+# Training (AmbientGAN) sees measurements alone; the search (CSGM) also sees the side information of the image that it restores.
 module bench:
     snakefile:
         config["bench"]

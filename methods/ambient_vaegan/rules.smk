@@ -1,4 +1,4 @@
-# Sees measurements alone, in training and after.
+# Sees measurements alone, in training and at test.
 module bench:
     snakefile:
         config["bench"]

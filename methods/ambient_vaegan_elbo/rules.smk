@@ -1,4 +1,4 @@
-# Sees measurements and the θ of each: its mask, where values are dropped.
+# Sees measurements and the side information of each: its mask, where values are lost.
 module bench:
     snakefile:
         config["bench"]

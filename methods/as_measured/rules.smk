@@ -1,4 +1,4 @@
-# The floor: sees the measurement and leaves it.
+# The lower reference: the measurement itself is the estimate.
 module bench:
     snakefile:
         config["bench"]

@@ -1,4 +1,4 @@
-# Where values are lost: sees which.
+# Fills in missing values: sees the measurement and its mask.
 module bench:
     snakefile:
         config["bench"]

@@ -1,4 +1,4 @@
-# Sees the measurements of all training images and the θ of each.
+# Sees the measurements of all training images with the side information of each.
 module bench:
     snakefile:
         config["bench"]

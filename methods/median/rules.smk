@@ -1,4 +1,4 @@
-# Against noise.
+# A filter for noise: sees the measurement alone.
 module bench:
     snakefile:
         config["bench"]

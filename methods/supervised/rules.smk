@@ -1,4 +1,4 @@
-# The upper bound, a control: the only method that sees clean images.
+# A control, shown as an upper bound: sees clean training images.
 module bench:
     snakefile:
         config["bench"]

@@ -1,4 +1,4 @@
-# An upper bound, a control: sees clean training images and the θ of each measurement.
+# A control, shown as an upper bound: sees clean training images, measurements and the side information of each.
 module bench:
     snakefile:
         config["bench"]

@@ -1,4 +1,4 @@
-# Sees which values are lost.
+# Sees the measurement and its side information: the mask of seen values, or the noise level.
 module bench:
     snakefile:
         config["bench"]

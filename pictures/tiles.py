@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from datasets import SIDE
+from datasets.pictures import SHAPE
 
-STEP = SIDE // 2
+TILE = SHAPE[0]  # pixels a side
+STEP = TILE // 2
 
 
 def starts(length: int) -> list[int]:
@@ -13,7 +14,7 @@ def starts(length: int) -> list[int]:
     >>> starts(64), starts(100)
     ([0], [0, 32, 36])
     """
-    last = length - SIDE
+    last = length - TILE
     return [*range(0, last, STEP), last]
 
 
@@ -25,7 +26,7 @@ def count(height: int, width: int) -> int:
 def cut(picture: np.ndarray) -> np.ndarray:
     """[H, W, C] -> [n, 64, 64, C], row by row."""
     height, width, _ = picture.shape
-    return np.stack([picture[i : i + SIDE, j : j + SIDE] for i in starts(height) for j in starts(width)])
+    return np.stack([picture[i : i + TILE, j : j + TILE] for i in starts(height) for j in starts(width)])
 
 
 def joined(tiles: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -33,12 +34,12 @@ def joined(tiles: np.ndarray, height: int, width: int) -> np.ndarray:
 
     Where tiles overlap, their mean, in which each counts less towards its edges, so that no edge shows.
     """
-    ramp = np.minimum(np.arange(1, SIDE + 1), np.arange(SIDE, 0, -1)).astype(np.float32)
+    ramp = np.minimum(np.arange(1, TILE + 1), np.arange(TILE, 0, -1)).astype(np.float32)
     window = (ramp[:, None] * ramp)[:, :, None]  # [64, 64, 1]
     total = np.zeros((height, width, tiles.shape[3]), np.float32)
     weight = np.zeros((height, width, 1), np.float32)
     corners = [(i, j) for i in starts(height) for j in starts(width)]
     for (i, j), tile in zip(corners, tiles, strict=True):
-        total[i : i + SIDE, j : j + SIDE] += window * tile
-        weight[i : i + SIDE, j : j + SIDE] += window
+        total[i : i + TILE, j : j + TILE] += window * tile
+        weight[i : i + TILE, j : j + TILE] += window
     return total / weight

@@ -1,7 +1,7 @@
 """Restored tiles → the pictures that they were cut from: a PNG of each by every method, and a figure of the first few.
 
-For pictures that were corrupted elsewhere (measurements/given.py). Writes OUTPUT/restored/MEASUREMENT/METHOD/NAME.png,
-OUTPUT/restorations.png, .pdf and .json (facts for the caption), and OUTPUT/summary.txt.
+For pictures without clean originals (pictures/measure.py). Writes OUTPUT/restored/MEASUREMENT/METHOD/NAME.png,
+OUTPUT/restorations.png, .pdf and .json (its caption, and what lies beside it), and OUTPUT/summary.txt.
 """
 
 import shutil
@@ -15,14 +15,16 @@ import numpy as np
 from PIL import Image
 
 import store
-from measurements import tiles
+from measurements.forward import from_facts
+from pictures import corruption, tiles
 from reports import files
 from reports.restorations import parser_of
 
 matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
 import matplotlib.pyplot as plt  # noqa: E402
 
-SIDE = 2.2  # inches: a picture in the figure
+CAPTION = Path(__file__).with_name("caption.md")
+PICTURE_WIDTH, HEADING = 2.2, 0.35  # inches in the figure
 
 
 def whole(path: Path, pictures: list[dict]) -> Iterator[np.ndarray]:
@@ -52,10 +54,10 @@ def draw(panels: dict[str, list[tuple[str, list[np.ndarray]]]]) -> plt.Figure:
     """{measurement: [(row label, pictures)]} → a figure with a column for each label and a row for each picture."""
     across = max(len(columns) for columns in panels.values())
     shapes = [picture.shape for columns in panels.values() for picture in columns[0][1]]
-    heights = [SIDE * height / width for height, width, _ in shapes]
+    heights = [PICTURE_WIDTH * height / width for height, width, _ in shapes]
     figure, axes = plt.subplots(
         len(shapes), across, squeeze=False, layout="constrained", gridspec_kw={"height_ratios": heights},
-        figsize=(across * SIDE, sum(heights) + 0.35 * len(panels)),
+        figsize=(across * PICTURE_WIDTH, sum(heights) + HEADING * len(panels)),
     )  # fmt: skip
     for ax in axes.flat:
         ax.axis("off")
@@ -71,7 +73,7 @@ def draw(panels: dict[str, list[tuple[str, list[np.ndarray]]]]) -> plt.Figure:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = parser_of("pictures", __doc__)
+    parser = parser_of("pictures.write", __doc__)
     add = parser.add_argument
     add("--images", type=int, default=4, help="how many pictures the figure shows, from the first on (default: %(default)s)")
     add("--output", type=Path, required=True, metavar="DIR", help="folder of all of it")
@@ -79,12 +81,13 @@ def main(arguments: list[str] | None = None) -> None:
 
     with store.clear_errors():
         restored = files.by_measurement("--restored", given.restored, [at for at, _ in given.measured], given.order, "--order")
-        panels, says = {}, []
+        panels, described = {}, []
         shutil.rmtree(given.output / "restored", ignore_errors=True)
         for measurement, path in given.measured:
             facts = store.describe(path)
             pictures = facts["pictures"]
-            says.append(f"{files.title(measurement, {})}: {facts['says']}")
+            heading, estimated = files.title(measurement, {}), corruption.described(facts["estimated"], from_facts(facts))
+            described.append(f"{heading}: {estimated}")
             columns = [("measured", list(islice(whole(path, pictures), given.images)))]
             for method, estimates in restored[measurement].items():
                 shown = []
@@ -93,12 +96,14 @@ def main(arguments: list[str] | None = None) -> None:
                     if len(shown) < given.images:
                         shown.append(picture)
                 columns.append((files.title(method, given.titles), shown))
-            panels[files.title(measurement, {})] = columns
+            panels[heading] = columns
         files.save_figure(draw(panels), given.output / "restorations")
-        facts = {"dataset": given.dataset, "protocol": "sound", "pictures": len(pictures), "says": " ".join(says)}
-        store.save_json(given.output / "restorations.json", facts | {"shown": min(given.images, len(pictures))})
+        counts = {"shown": min(given.images, len(pictures)), "pictures": len(pictures)}
+        caption = " ".join(CAPTION.read_text().split()).format(**counts, corruption=" ".join(described))
+        about = {"dataset": given.dataset, "protocol": facts["protocol"], **counts, "caption": caption, "files": ["restored"]}
+        store.save_json(given.output / "restorations.json", about)
         folders = [f"  {given.output / 'restored' / name}" for name, _ in given.restored]
-        lines = [*says, f"{len(pictures)} pictures restored, by each method in a folder:", *folders]
+        lines = [*described, f"{len(pictures)} pictures restored, by each method in a folder:", *folders]
         files.write(given.output / "summary.txt", "\n".join(lines) + "\n")
 
 

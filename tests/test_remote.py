@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.elsewhere import Job, jobs_of, may_start, needed, run
+from remote.jobs import Job
+from remote.plan import jobs_of, needed
+from remote.run import may_start, run
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,14 +28,14 @@ def job(output: str, *inputs: str, command: str = "", rule: str = "any") -> Job:
 
 def test_a_plan_is_what_snakemake_would_run(tmp_path):
     """The commands of a real dry run: those that want the GPU, what they need and nothing else, and all of it when asked."""
-    plan = [sys.executable, "-m", "benchmarks.elsewhere", "plan", "--configfile", "config/quick.yaml", "--output"]
+    plan = [sys.executable, "-m", "remote.plan", "--configfile", "config/quick.yaml", "--output"]
     for name, more in (("gpu.json", []), ("all.json", ["--everything"])):
         subprocess.run([*plan, tmp_path / name, *more], cwd=ROOT, check=True, capture_output=True)
     some, every = ([Job(**each) for each in json.loads((tmp_path / f"{name}.json").read_text())] for name in ("gpu", "all"))
-    assert {each.rule for each in every} >= {"score", "table", "page", "harmonic_restore"}
+    assert {each.rule for each in every} >= {"score_quality", "table", "page", "harmonic_restore"}
     rules = {each.rule for each in some}
     assert {"clean", "measure", "acsg_train", "acsg_restore", "ambient_vaegan_sample"} <= rules
-    assert not rules & {"score", "table", "page", "harmonic_restore", "classifier"}
+    assert not rules & {"score_quality", "table", "page", "harmonic_restore", "classifier"}
     made = set()
     for each in some:  # in an order in which they can run
         assert made.issuperset(each.inputs)
@@ -46,7 +48,7 @@ def test_a_plan_is_what_snakemake_would_run(tmp_path):
 
 
 def test_a_run_that_cannot_be_planned_says_why(tmp_path):
-    plan = [sys.executable, "-m", "benchmarks.elsewhere", "plan", "--configfile", "config/quick.yaml", "--config", "nonsense=1"]
+    plan = [sys.executable, "-m", "remote.plan", "--configfile", "config/quick.yaml", "--config", "nonsense=1"]
     done = subprocess.run([*plan, "--output", tmp_path / "x.json"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode and "nonsense" in done.stderr
     assert not (tmp_path / "x.json").exists()
@@ -108,7 +110,21 @@ def test_what_was_made_is_packed(here):
     Path("jobs.json").write_text(json.dumps([job("a.csv")._asdict(), job("b.npy")._asdict(), job("c.csv")._asdict()]))
     for name in ("a.csv", "b.npy"):
         Path(name).write_text(name)
-    command = [sys.executable, "-m", "benchmarks.elsewhere", "pack", "jobs.json", "--only", "csv$"]
+    command = [sys.executable, "-m", "remote.pack", "jobs.json", "--only", "csv$"]
     subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
     with tarfile.open("made.tar.gz") as archive:
         assert archive.getnames() == ["a.csv"]
+
+
+def test_a_file_that_is_no_plan_is_refused_in_one_line(here):
+    Path("jobs.json").write_text("[1]")
+    command = [sys.executable, "-m", "remote.run", "jobs.json"]
+    done = subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("jobs.json: not a file of jobs (") and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["run", "pack"])
+def test_the_commands_of_the_other_machine_need_no_package(command):
+    """They start with Python alone: none of the site's packages can be imported."""
+    subprocess.run([sys.executable, "-S", "-m", f"remote.{command}", "--help"], cwd=ROOT, check=True, capture_output=True)
