@@ -28,7 +28,7 @@ from methods.ambient_vaegan.model import AmbientVAEGAN, L_prior, nll
 from networks.original import Decoder
 from training.batches import draw_batch
 from training.learner import Batch
-from training.losses import cross_entropy
+from training.losses import FAKE_TARGET, REAL_TARGET, cross_entropy
 from training.optimizers import rmsprop
 
 
@@ -57,7 +57,7 @@ class GeneratorLoss(Loss):
         dis_y, dis_g, dis_p = D(y), D(y_hat), D(model.y_p)
         pixel = chosen.images.value_range**2 * nll(y, x_net if chosen.pixel_term == "direct" else y_hat)
         reconstruction = chosen.alpha * pixel + chosen.beta * nll(dis_y.features, dis_g.features)
-        L_G = cross_entropy(dis_g.logit, chosen.fake_target) + cross_entropy(dis_p.logit, chosen.fake_target)
+        L_G = cross_entropy(dis_g.logit, FAKE_TARGET) + cross_entropy(dis_p.logit, FAKE_TARGET)
         return L_prior(q) + reconstruction + L_G + chosen.gamma * reconstruction
 
 
@@ -70,7 +70,7 @@ class DiscriminatorLoss(Loss):
 
     def forward(self, y: Tensor, y_hat: Tensor, model: Autoencoder, D: nn.Module, **_) -> Tensor:
         fakes = [cross_entropy(D(fake.detach()).logit, 0) for fake in (y_hat, model.y_p)]
-        return cross_entropy(D(y).logit, self.chosen.real_target) + sum(fakes)
+        return cross_entropy(D(y).logit, REAL_TARGET) + sum(fakes)
 
 
 class Batches:

@@ -17,18 +17,15 @@ from networks.architectures import ImageFormat
 from networks.initial import with_normal_weights
 from networks.original import Decoder, Discriminator
 from training.learner import Batch, Learner
-from training.losses import cross_entropy
+from training.losses import FAKE_TARGET, REAL_TARGET, cross_entropy
 from training.optimizers import rmsprop, update
 
 
 class AmbientGAN(Learner):
     """A generator whose measured samples a discriminator cannot tell from real measurements."""
 
-    def __init__(
-        self, images: ImageFormat, forward: ForwardModel, generator: Generator, *, real_target: float, fake_target: float
-    ):
+    def __init__(self, images: ImageFormat, forward: ForwardModel, generator: Generator):
         self.shape, self.forward = images.shape, forward
-        self.real_target, self.fake_target = real_target, fake_target
         self.gen, self.dis = (with_normal_weights(kind, generator, *images) for kind in (Decoder, Discriminator))
         self.networks = {"decoder": self.gen, "discriminator": self.dis}
         self.optimizers = {name: rmsprop(network) for name, network in self.networks.items()}
@@ -43,7 +40,7 @@ class AmbientGAN(Learner):
         y_p = self.forward.unbiased(self.forward.forward(x_p, theta))
         real, fake = self.dis(y).logit, self.dis(y_p).logit
 
-        L_G = cross_entropy(fake, self.fake_target)
-        L_D = cross_entropy(real, self.real_target) + cross_entropy(fake, 0)
+        L_G = cross_entropy(fake, FAKE_TARGET)
+        L_D = cross_entropy(real, REAL_TARGET) + cross_entropy(fake, 0)
         update(self.optimizers, {"decoder": L_G, "discriminator": L_D})
         return {"L_G": L_G.detach(), "L_D": L_D.detach()}

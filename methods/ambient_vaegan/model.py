@@ -29,7 +29,7 @@ from networks.architectures import ImageFormat
 from networks.initial import with_normal_weights
 from networks.original import Decoder, Discriminator, Encoder, Gaussian
 from training.learner import Batch, Learner
-from training.losses import cross_entropy
+from training.losses import FAKE_TARGET, REAL_TARGET, cross_entropy
 from training.optimizers import rmsprop, update
 
 
@@ -71,12 +71,9 @@ class AmbientVAEGAN(Learner):
         beta: float,
         gamma: float,
         pixel_term: str,
-        real_target: float,
-        fake_target: float,
     ):
         self.images, self.forward = images, forward
         self.alpha, self.beta, self.gamma, self.pixel_term = alpha, beta, gamma, pixel_term
-        self.real_target, self.fake_target = real_target, fake_target
         self.enc, self.dec, self.dis = (
             with_normal_weights(kind, generator, *images) for kind in (Encoder, Decoder, Discriminator)
         )
@@ -104,8 +101,8 @@ class AmbientVAEGAN(Learner):
         pixel = self.images.value_range**2 * nll(y, x_g if self.pixel_term == "direct" else y_g)
         feat = nll(dis_y.features, dis_g.features)
         reconstruction = self.alpha * pixel + self.beta * feat
-        L_G = cross_entropy(dis_g.logit, self.fake_target) + cross_entropy(dis_p.logit, self.fake_target)
-        L_D = cross_entropy(dis_y.logit, self.real_target) + cross_entropy(dis_g.logit, 0) + cross_entropy(dis_p.logit, 0)
+        L_G = cross_entropy(dis_g.logit, FAKE_TARGET) + cross_entropy(dis_p.logit, FAKE_TARGET)
+        L_D = cross_entropy(dis_y.logit, REAL_TARGET) + cross_entropy(dis_g.logit, 0) + cross_entropy(dis_p.logit, 0)
         losses = {
             "encoder": prior + reconstruction,
             "decoder": L_G + self.gamma * reconstruction,

@@ -44,12 +44,14 @@ class EvidenceBound(Learner):
         pixel_term: str,
         kl_weight: float,
         adversary: float,
-        hide: float,
+        hide: bool,
+        share: float,
         latent: int,
         samples: int,
         learning_rate: float,
     ):
-        self.shape, self.forward, self.hide, self.peak = images.shape, forward, hide, learning_rate
+        self.shape, self.forward, self.peak = images.shape, forward, learning_rate
+        self.hide, self.share = hide, share
         self.pixel_term, self.kl_weight, self.adversary, self.samples = pixel_term, kl_weight, adversary, samples
         self.masked = forward.has_mask and pixel_term == "known"  # whether Enc and Spread see the mask
         planes = 2 if self.masked else 1
@@ -77,7 +79,7 @@ class EvidenceBound(Learner):
 
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         y, s = batch["y"], batch["side_info"]
-        seen, s_seen = self.forward.hide(y, s, self.hide, generator) if self.masked else (y, s)  # ỹ
+        seen, s_seen = self.forward.hide(y, s, self.share, generator) if self.masked and self.hide else (y, s)  # ỹ
         m_seen = self.mask(s_seen)  # m̃
         counts = self.mask(s) if self.masked else torch.ones_like(y, dtype=torch.bool)  # m
         target = self.forward.unbiased(y) if self.pixel_term == "direct" else y

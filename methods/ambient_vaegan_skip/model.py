@@ -42,14 +42,14 @@ class SkipVAEGAN(Learner):
         forward: ForwardModel,
         generator: Generator,
         *,
-        hide: float,
+        share: float,
         tau: float,
         prior: float,
         kl_weight: float,
         adversary: float,
         learning_rate: float,
     ):
-        self.shape, self.forward, self.hide, self.tau, self.prior = images.shape, forward, hide, tau, prior
+        self.shape, self.forward, self.share, self.tau, self.prior = images.shape, forward, share, tau, prior
         self.kl_weight, self.adversary, self.peak = kl_weight, adversary, learning_rate
         planes = 2 if forward.has_mask else 1
         self.enc = with_normal_weights(Encoder, generator, *images, planes=planes)
@@ -72,7 +72,7 @@ class SkipVAEGAN(Learner):
 
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         y, s = batch["y"], batch["side_info"]
-        again = self.forward.recorrupt(y, s, generator, share=self.hide, tau=self.tau)
+        again = self.forward.recorrupt(y, s, generator, share=self.share, tau=self.tau)
         mask, target, counts = self.mask(again.side_info), again.target, again.counts.expand_as(y)
 
         q, p = self.enc(y, self.mask(s)), self.enc(again.input, mask)

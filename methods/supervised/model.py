@@ -24,7 +24,7 @@ from networks.architectures import ImageFormat
 from networks.initial import with_normal_weights
 from networks.original import Decoder, Discriminator, Encoder
 from training.learner import Batch, Learner
-from training.losses import cross_entropy
+from training.losses import FAKE_TARGET, REAL_TARGET, cross_entropy
 from training.optimizers import rmsprop, update
 
 
@@ -40,12 +40,9 @@ class Supervised(Learner):
         alpha: float,
         beta: float,
         gamma: float,
-        real_target: float,
-        fake_target: float,
     ):
         self.images, self.forward = images, forward
         self.alpha, self.beta, self.gamma = alpha, beta, gamma
-        self.real_target, self.fake_target = real_target, fake_target
         self.enc, self.dec, self.dis = (
             with_normal_weights(kind, generator, *images) for kind in (Encoder, Decoder, Discriminator)
         )
@@ -67,8 +64,8 @@ class Supervised(Learner):
         pixel = self.images.value_range**2 * nll(x, x_g)
         feat = nll(dis_x.features, dis_g.features)
         reconstruction = self.alpha * pixel + self.beta * feat
-        L_G = cross_entropy(dis_g.logit, self.fake_target) + cross_entropy(dis_p.logit, self.fake_target)
-        L_D = cross_entropy(dis_x.logit, self.real_target) + cross_entropy(dis_g.logit, 0) + cross_entropy(dis_p.logit, 0)
+        L_G = cross_entropy(dis_g.logit, FAKE_TARGET) + cross_entropy(dis_p.logit, FAKE_TARGET)
+        L_D = cross_entropy(dis_x.logit, REAL_TARGET) + cross_entropy(dis_g.logit, 0) + cross_entropy(dis_p.logit, 0)
         losses = {
             "encoder": prior + reconstruction,
             "decoder": L_G + self.gamma * reconstruction,
