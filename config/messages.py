@@ -17,6 +17,7 @@ def shown_config(config: dict) -> str:
     shown = {"datasets": config["datasets"] | config["absent"]}
     shown |= {key: config[key] for key in ("methods", "reference", "seeds", "measurement_seed")} | {"methods": methods}
     shown |= {} if config["protocol"] == "sound" else {"protocol": config["protocol"]}
+    shown |= {"metric_weights": config["metric_weights"]} if config["metric_weights"] else {}
     return yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=120)
 
 

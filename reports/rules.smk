@@ -20,6 +20,7 @@ REPORTED = {
     name: [f"{config['results']}/report/{name}/{file}" for file in (*RESTORATIONS, *OF_SCORES.get(name, []))]
     for name in config["datasets"]
 }
+DECLARED = [f"metrics.{name}" for name in METRICS_TO_RUN]  # found by listing, so no import statement names them
 
 
 rule table:
@@ -62,7 +63,7 @@ rule table:
             for measurement, path in zip(config["datasets"][wildcards.dataset], input.measured, strict=True)
         ),
         folder=subpath(output[0], parent=True),
-        code=code_of("reports.table", "reports/captions"),
+        code=code_of("reports.table", "reports/captions", "reports/original.csv", *DECLARED),
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
         "--models {params.models} --ceilings {input.ceilings} --measured-facts {params.measured} --sees {params.sees:q} "
@@ -137,7 +138,7 @@ rule posterior:
         measured=RUNS.measured_pairs,
         samples=RUNS.pairs("restored", "posterior.npy", RUNS.sampled_and_pictured, "{measurement}/{method}"),
         folder=subpath(output[0], parent=True),
-        code=code_of("reports.posterior", "reports/captions"),
+        code=code_of("reports.posterior", "reports/captions", *DECLARED),
     shell:
         "python -m reports.posterior --dataset {wildcards.dataset} --scores {input.scores} --methods {input.methods} "
         "--clean {input.clean} --measured {params.measured} --samples {params.samples} --output {params.folder} > {log} 2>&1"
@@ -172,7 +173,7 @@ rule page:
         datasets=" ".join(f"{name}={config['results']}/report/{name}" for name in config["datasets"]),
         missing=json.dumps({name: why_absent(config, name) for name in config["absent"]}),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
-        code=code_of("reports.page", "reports/captions", "reports/page.html"),
+        code=code_of("reports.page", "reports/captions", "reports/page.html", *DECLARED),
     shell:
         "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} --config {input.config} "
         "--commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"
