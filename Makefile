@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= 2
 DATA_DIR ?= data
-RULES := $(sort $(dir $(wildcard */*.smk)))
+RULES := $(sort $(foreach file,$(wildcard */*.smk */*/*/*.smk),$(firstword $(subst /, ,$(file)))))
 
 .PHONY: help demo test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
 

@@ -4,8 +4,9 @@ A method's command calls `guard` before the method runs. From then on Python's o
 that this process opens and every folder that it lists, by whichever library, as long as it goes through Python. Below
 results/clean and results/measured only what the rule names can be read, and nothing can be written.
 
-It does not cover compiled code that opens files by itself (OpenCV's `imread`, for example), nor other processes that a method
-starts. It is there so that peeking does not happen by accident or unnoticed; it is not a sandbox.
+It does not cover compiled code that opens files by itself (OpenCV's `imread`, for example), other processes that a method
+starts, or what its modules do while they are imported, before the command begins. It is there so that peeking does not happen by
+accident or unnoticed; it is not a sandbox.
 """
 
 import os
@@ -18,10 +19,12 @@ CHANGING = {"os.remove", "os.rename", "os.truncate", "os.chmod", "os.rmdir", "os
 
 
 def protected_by(y: Path) -> tuple[Path, ...]:
-    """The folders clean/ and measured/ of the results that the measurements belong to; else the folder that they lie in."""
-    here = y.resolve()
-    measured = next((parent for parent in here.parents if parent.name == "measured"), None)
-    return (measured, measured.with_name("clean")) if measured else (here.parent,)
+    """The folders clean/ and measured/ of the results that the measurements belong to.
+
+    None where they lie elsewhere, as files tried by hand do: a folder of a user's own may hold the output, or Python itself.
+    """
+    measured = next((parent for parent in y.resolve().parents if parent.name == "measured"), None)
+    return (measured, measured.with_name("clean")) if measured else ()
 
 
 def guard(named: Iterable[Path], protected: Iterable[Path]) -> None:

@@ -6,6 +6,7 @@
     applies: {mask: true, noise: false}     the forward models it is run on, by traits (measurements/forward.py); default: all
     posterior: {mixing: false}              the same for its posterior samples, in addition
     seeded: true                            it has random numbers of its own and runs once for each seed
+    keeps_observed: true                    every estimate holds the values that were measured exactly, as they were measured
 
 A method with a train.py learns: it has the options of all training (training/options.yaml) before its own, and is seeded.
 """
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import yaml
 
 TRAINING = Path(__file__).parent.parent / "training" / "options.yaml"
+KEYS = ("title", "train", "restore", "applies", "posterior", "seeded", "keeps_observed")
 
 
 class MethodFacts(NamedTuple):
@@ -26,6 +28,7 @@ class MethodFacts(NamedTuple):
     posterior: dict[str, bool]
     learned: bool
     seeded: bool
+    keeps_observed: bool
 
 
 def read(folder: Path) -> MethodFacts:
@@ -35,8 +38,8 @@ def read(folder: Path) -> MethodFacts:
         stated = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if strange := stated.keys() - {"title", "train", "restore", "applies", "posterior", "seeded"}:
-        raise ValueError(f"{path}: {min(strange)}: no such key; there are title, train, restore, applies, posterior, seeded")
+    if strange := stated.keys() - set(KEYS):
+        raise ValueError(f"{path}: {min(strange)}: no such key; there are {', '.join(KEYS)}")
     learned = (folder / "train.py").exists()
     shared = yaml.safe_load(TRAINING.read_text(encoding="utf-8")) if learned else {}
     return MethodFacts(
@@ -47,4 +50,5 @@ def read(folder: Path) -> MethodFacts:
         posterior=stated.get("posterior") or {},
         learned=learned,
         seeded=learned or stated.get("seeded", False),
+        keeps_observed=stated.get("keeps_observed", False),
     )

@@ -4,20 +4,20 @@ Of the first 1,000 MNIST test digits, and of the first 64 of the 400 validation 
 folder with both in torchvision's layout; what it lacks is skipped.
 """
 
-import importlib
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from declared import METHODS, defaults, program
 
-from bench import method_facts
+from bench.measured import Measured
+from bench.restoring import checked
 from datasets import celeba, mnist
 from measurements.add_noise import AddNoise
 from measurements.drop_independent import DropIndependent
 from measurements.drop_patch import DropPatch
 from measurements.measure import measure
-from methods import contract
 from metrics.quality import METRICS
 
 DATA = Path(os.environ.get("BENCH_DATA", "/nowhere"))
@@ -49,12 +49,10 @@ def mean_scores(clean: np.ndarray, estimates: np.ndarray) -> tuple[float, float]
 
 def restored(clean: np.ndarray, measurement, split: str, method: str, **options) -> np.ndarray:
     """The last estimate of a method, with its default options but for some, as the bench takes it."""
-    y, told = measure(clean, measurement, 0, split)
-    measured = contract.loaded(contract.Measured(y, measurement, told))
-    program = importlib.import_module(f"methods.{method}.restore")
-    schemas = method_facts.read(Path(program.__file__).parent).restore
-    *_, estimate = program.restore(measured, **{name: schema["default"] for name, schema in schemas.items()} | options)
-    return contract.checked(estimate, measured)
+    y, side_info = measure(clean, measurement, 0, split)
+    measured = Measured(y, measurement, side_info).loaded()
+    *_, estimate = program(method).restore(measured, **defaults(METHODS[method].restore) | options)
+    return checked(estimate, measured)
 
 
 # MNIST

@@ -1,54 +1,61 @@
-"""The evidence bound, its adversary and the further corruption: against torch.distributions, an exact evidence and what may
-be seen."""
+"""The terms of the evidence bound, the adversary and the spread: against torch.distributions, an exact evidence and by hand; and
+what the learners of the bound make of them."""
 
 import math
 
 import pytest
 import torch
-from methods.networks import Gaussian
-from torch import Generator, nn
+from conftest import SHAPE, batch_of, seeded
+from declared import LEARNED, METHODS, MODELS
+from torch import nn
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from measurements.add_noise import AddNoise
 from measurements.drop_independent import DropIndependent
-from measurements.drop_patch import DropPatch
-from methods.ambient_vaegan_elbo.model import EvidenceBound, crps, kl, log_normal, log_ratio
-from methods.ambient_vaegan_skip.model import SkipVAEGAN
-from methods.supervised_elbo.train import SupervisedBound
-from methods.supervised_skip.train import SupervisedSkip
+from networks.architectures import ImageFormat
+from networks.original import Gaussian, Verdict
+from training.losses import (
+    adversary,
+    balanced_weight,
+    crps,
+    elbo,
+    kl,
+    likeliest_sigma,
+    log_normal,
+    log_ratio,
+    spread_loss,
+)
 
-SHAPE, B = (28, 28, 1), 6
-FAMILIES = [DropIndependent(0.5), DropPatch(14), AddNoise(0.2)]
-DROPS = FAMILIES[:2]
-LEARNERS = [EvidenceBound, SkipVAEGAN, SupervisedBound, SupervisedSkip]
-
-
-def seeded(seed=0):
-    return Generator().manual_seed(seed)
-
-
-def batch_of(measurement, seed=0):
-    g = seeded(seed)
-    x = torch.rand(B, *SHAPE, generator=g)
-    theta = measurement.draw(B, SHAPE, g)
-    return {"x": x, "y": measurement.forward(x, theta), "side_info": measurement.side_info(theta)}
+B = 6
+MNIST = ImageFormat(SHAPE)
 
 
-def learner(kind, measurement, **options):
-    made = kind(SHAPE, measurement, seeded(), **options)
-    made.steps = 100
-    return made
+BOUNDS = [method for method in LEARNED if "adversary" in METHODS[method].train]
+SEVERAL = [method for method in LEARNED if "samples" in METHODS[method].train]
+CONTROLS = [method for method in LEARNED if method.startswith("supervised")]
+every_model = pytest.mark.parametrize("model", MODELS, ids=str)
 
 
 # --- the terms -----------------------------------------------------------------------------------------------------------------
 
 
 def test_log_normal_is_that_of_torch_distributions_over_the_values_that_count():
-    g = seeded()
-    target, mean = torch.rand(2, B, *SHAPE, generator=g)
-    counts = torch.rand(B, *SHAPE, generator=g) < 0.5
-    expected = (Normal(mean, 0.3).log_prob(target) * counts).sum((1, 2, 3))
-    assert torch.allclose(log_normal(target, mean, torch.tensor(0.3), counts), expected, rtol=1e-5)
+    target, mean = torch.rand(2, B, *SHAPE, generator=seeded())
+    counts = torch.rand(B, *SHAPE, generator=seeded(1)) < 0.5
+    for sigma in (torch.tensor(0.3), 0.1 + torch.rand(B, *SHAPE, generator=seeded(2))):
+        expected = (Normal(mean, sigma).log_prob(target) * counts).sum((1, 2, 3))
+        assert torch.allclose(log_normal(target, mean, sigma, counts), expected, rtol=1e-5)
+
+
+def test_the_likeliest_sigma_is_the_likeliest():
+    """Among others nearby, over all samples, of the values that count alone; it is a number without a gradient."""
+    target, counts = torch.rand(B, *SHAPE, generator=seeded()), torch.rand(B, *SHAPE, generator=seeded(1)) < 0.5
+    mean = (target + 0.2 * torch.randn(3, B, *SHAPE, generator=seeded(2))).requires_grad_()
+    sigma = likeliest_sigma(target, mean, counts)
+    assert not sigma.requires_grad and sigma.item() == pytest.approx(0.2, rel=0.02)
+    around = {factor: log_normal(target, mean, factor * sigma, counts).sum().item() for factor in (0.95, 0.99, 1, 1.01, 1.05)}
+    assert max(around, key=around.get) == 1
+    elsewhere = torch.where(counts, mean, 7.0)
+    assert torch.equal(likeliest_sigma(target, elsewhere, counts), sigma)
 
 
 def test_kl_and_log_ratio_are_those_of_torch_distributions():
@@ -62,137 +69,30 @@ def test_kl_and_log_ratio_are_those_of_torch_distributions():
     assert torch.allclose(log_ratio(z, q), prior.log_prob(z) - ours.log_prob(z), rtol=1e-4, atol=1e-3)
 
 
-class Fixed(nn.Module):
-    """An encoder that says the same of every image."""
-
-    def __init__(self, mean, log_variance):
-        super().__init__()
-        self.q = nn.ParameterList([mean, log_variance])
-
-    def forward(self, y, seen=None):
-        return Gaussian(*(w.expand(len(y), -1) for w in self.q))
-
-
-class Linear(nn.Module):
-    """x = W z."""
-
-    def __init__(self, weight):
-        super().__init__()
-        self.weight = nn.Parameter(weight)
-
-    def forward(self, z):
-        return (z @ self.weight.T).view(-1, *SHAPE)
+def bound_of(samples, draws=400):
+    """Mean bound over draws, and the exact log evidence, of y = W z + 0.2 n with a poor posterior: the prior."""
+    W = 0.02 * torch.randn(784, 3, generator=seeded(5))
+    y = W @ torch.randn(3, generator=seeded(6)) + 0.2 * torch.randn(784, generator=seeded(7))
+    evidence = MultivariateNormal(torch.zeros(784), 0.04 * torch.eye(784) + W @ W.T).log_prob(y)
+    q = Gaussian(torch.zeros(draws, 3), torch.zeros(draws, 3))
+    z = q.at(torch.randn(samples, draws, 3, generator=seeded(8)))
+    target, mean = y.view(SHAPE).expand(draws, *SHAPE), (z @ W.T).view(samples, draws, *SHAPE)
+    likelihood = log_normal(target, mean, torch.tensor(0.2), torch.ones(draws, *SHAPE, dtype=torch.bool))
+    return elbo(likelihood, q, z, 1.0).item(), evidence.item()
 
 
-def bounds(samples, draws=40):
-    """Mean bound over draws on one image, and the exact log evidence, of a linear decoder with a poor posterior."""
-    measurement = AddNoise(0.2)
-    made = learner(EvidenceBound, measurement, samples=samples, adversary=0.0)
-    weight = 0.02 * torch.randn(784, 3, generator=seeded(5))
-    made.enc, made.dec = Fixed(torch.zeros(1, 3), torch.zeros(1, 3)), Linear(weight)
-    y = (weight @ torch.randn(3, generator=seeded(6))) + 0.2 * torch.randn(784, generator=seeded(7))
-    evidence = MultivariateNormal(torch.zeros(784), 0.04 * torch.eye(784) + weight @ weight.T).log_prob(y)
-    made.optimizers["bound"] = torch.optim.SGD([*made.enc.parameters(), *made.dec.parameters()], lr=0.0)
-    batch = {"y": y.view(1, *SHAPE).expand(B, -1, -1, -1), "side_info": torch.full((B, 1, 1, 1), 0.2)}
-    g = seeded(8)
-    with torch.autocast("cpu", enabled=False):
-        values = [float(made.step(batch, g)["ELBO"]) for _ in range(draws)]
-    return sum(values) / draws, float(evidence)
-
-
-def test_the_bound_is_below_the_evidence_and_more_samples_tighten_it(monkeypatch):
-    monkeypatch.setattr("methods.networks.autocast", lambda where, wanted: torch.autocast("cpu", enabled=False))
-    (one, evidence), (many, _) = bounds(1), bounds(64)
+def test_the_bound_is_below_the_evidence_and_more_samples_tighten_it():
+    (one, evidence), (many, _) = bound_of(1), bound_of(64)
     assert one < many < evidence + 0.05
     assert evidence - many < 0.3 * (evidence - one)
 
 
-# --- what is learnt from -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("measurement", DROPS, ids=str)
-@pytest.mark.parametrize("kind", [EvidenceBound, SkipVAEGAN])
-def test_lost_values_and_clean_images_say_nothing(kind, measurement):
-    batch = batch_of(measurement)
-    other = batch | {"y": torch.where(batch["side_info"], batch["y"], 0.77), "x": torch.rand(B, *SHAPE)}
-    terms = [learner(kind, measurement, adversary=0.0).step(b, seeded(9)) for b in (batch, other)]
-    assert terms[0] == terms[1]
-
-
-@pytest.mark.parametrize("measurement", DROPS, ids=str)
-def test_the_encoder_with_skips_does_not_see_what_it_is_asked_for(measurement):
-    batch = batch_of(measurement)
-    task = learner(SkipVAEGAN, measurement).task(batch, seeded(3))
-    assert not (task.seen & task.counts).any()
-    assert ((task.seen | task.counts) == batch["side_info"].expand(B, *SHAPE)).all()
-    assert task.counts.any() and (task.y[~task.seen] == measurement.fill).all()
-
-
-def test_hide_is_the_part_of_the_seen_values_that_is_hidden():
-    made = learner(EvidenceBound, DropIndependent(0.5), hide=0.2)
-    seen = torch.rand(200, *SHAPE, generator=seeded()) < 0.5
-    still = made.still_seen(seen, seeded(1))
-    assert not (still & ~seen).any()
-    assert still.sum() / seen.sum() == pytest.approx(0.8, abs=0.01)
-    assert learner(EvidenceBound, DropIndependent(0.5), hide=0).still_seen(seen, seeded(1)) is seen
-
-
-def test_recorrupted_noise_is_independent_of_the_target_s():
-    measurement, tau = AddNoise(0.2), 0.5
-    g = seeded()
-    x = torch.full((400, *SHAPE), 0.4)
-    y = measurement.forward(x, measurement.draw(400, SHAPE, g))
-    made = learner(SkipVAEGAN, measurement, tau=tau)
-    task = made.task({"y": y, "side_info": torch.full((400, 1, 1, 1), 0.2)}, g)
-    given, asked = (task.y - x).flatten(), (task.target - x).flatten()
-    assert float((given * asked).mean()) == pytest.approx(0, abs=1e-3)
-    assert float(given.std()) == pytest.approx(0.2 * math.sqrt(1 + tau**2), rel=0.01)
-    assert float(asked.std()) == pytest.approx(made.noise(), rel=0.01)
-    assert float(asked.mean()) == pytest.approx(0, abs=2e-3)
-
-
-@pytest.mark.parametrize("measurement", FAMILIES, ids=str)
-@pytest.mark.parametrize("kind", [SupervisedBound, SupervisedSkip])
-def test_a_supervised_target_is_the_clean_image_and_nothing_is_measured_again(kind, measurement):
-    made, batch = learner(kind, measurement), batch_of(measurement)
-    task = made.task(batch, seeded())
-    assert task.target is batch["x"] and task.y is batch["y"]
-    assert made.measure(batch["x"], seeded()) is batch["x"]
-    assert made.noise() == 0
-
-
-# --- the adversary -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("measurement", FAMILIES, ids=str)
-@pytest.mark.parametrize("kind", LEARNERS)
-def test_a_step_changes_every_network_and_its_terms_are_finite(kind, measurement):
-    made = learner(kind, measurement, adversary=0.5)
-    before = {name: [w.clone() for w in network.parameters()] for name, network in made.networks.items()}
-    terms = made.step(batch_of(measurement), seeded(4))
-    assert all(math.isfinite(float(term)) for term in terms.values())
-    for name, network in made.networks.items():
-        assert any(not torch.equal(w, old) for w, old in zip(network.parameters(), before[name], strict=True)), name
-
-
-def test_the_adversary_pulls_with_the_stated_force():
-    measurement = DropIndependent(0.5)
-    made, batch = learner(EvidenceBound, measurement, adversary=0.25), batch_of(measurement)
-    task = made.task(batch, seeded(1))
-    q, _ = made.infer(task)
-    x_g = made.decode(q.sample(seeded(2)), task)
-    likelihood = log_normal(task.target, x_g, made.sigma(task, x_g[None]), task.counts).mean()
-    pull, _, _ = made.adversarial(task, x_g, seeded(3))
-    w = made.weight(likelihood, pull, x_g)
-    force = [torch.autograd.grad(loss, x_g, retain_graph=True)[0].norm() for loss in (w * pull, likelihood)]
-    assert float(force[0] / force[1]) == pytest.approx(0.25, rel=0.01)  # bfloat16 where the processor has it
-
-
-def test_without_an_adversary_there_is_no_discriminator():
-    assert set(learner(EvidenceBound, FAMILIES[0], adversary=0.0).networks) == {"encoder", "decoder", "spread"}
-
-
-# --- how far off a reconstruction may be ---------------------------------------------------------------------------------------
+def test_one_sample_gives_the_bound_with_its_divergence_in_closed_form():
+    q = Gaussian(torch.randn(B, 20, generator=seeded(1)), torch.randn(B, 20, generator=seeded(2)))
+    likelihood = torch.randn(1, B, generator=seeded(3))
+    for weight in (1.0, 0.3):
+        expected = likelihood.mean() - weight * kl(q).mean()
+        torch.testing.assert_close(elbo(likelihood, q, q.mean[None], weight), expected)
 
 
 def test_crps_is_the_distance_between_the_distribution_functions():
@@ -203,31 +103,122 @@ def test_crps_is_the_distance_between_the_distribution_functions():
         assert float(crps(*map(torch.tensor, (y, mean, sigma)))) == pytest.approx(float(torch.trapezoid(apart, t)), rel=1e-3)
 
 
-@pytest.mark.parametrize("kind", [EvidenceBound, SkipVAEGAN])
-@pytest.mark.parametrize("measurement", FAMILIES, ids=str)
-def test_the_spread_that_costs_least_is_the_error_of_the_reconstruction(kind, measurement):
-    """Not that of the target's own noise, and of drops only where the encoder was not shown the value."""
-    made, g = learner(kind, measurement), seeded(1)
-    x = torch.full((400, *SHAPE), 0.5)
-    theta = measurement.draw(400, SHAPE, g)
-    task = made.task({"y": measurement.forward(x, theta), "side_info": measurement.side_info(theta)}, g)
-    shown = torch.zeros_like(x, dtype=torch.bool) if task.seen is None else task.seen.expand_as(x)
-    x_g = torch.where(shown, 0.9, x + 0.1 * torch.randn(x.shape, generator=g))
-    costs = {}
-    for s in (0.05, 0.08, 0.1, 0.125, 0.2):
-        made.spread = lambda *_, s=s: torch.full((50, *SHAPE), s)
-        costs[s] = float(made.off_by(task, x_g))
+@pytest.mark.parametrize("sigma", [0.0, 0.2, "of each value"])
+def test_the_spread_that_costs_least_is_the_error_of_the_reconstruction(sigma):
+    """Not that of the target's own noise, and only where the target counts."""
+    count, g = 400, seeded(1)
+    sigma = 0.3 * torch.rand(count, *SHAPE, generator=g) if isinstance(sigma, str) else sigma
+    target = 0.5 + sigma * torch.randn(count, *SHAPE, generator=g)
+    counts = torch.rand(count, *SHAPE, generator=g) < 0.5
+    x_g = torch.where(counts, 0.5 + 0.1 * torch.randn(count, *SHAPE, generator=g), 0.9)
+    costs = {
+        s: spread_loss(lambda x, mask, s=s: torch.full_like(x, s), x_g, None, target, counts, sigma).item()
+        for s in (0.05, 0.08, 0.1, 0.125, 0.2)
+    }
     assert min(costs, key=costs.get) == 0.1
 
 
-def test_the_spread_has_no_say_in_the_reconstruction():
+# --- the adversary -------------------------------------------------------------------------------------------------------------
+
+
+class MeanVerdict(nn.Module):
+    """Dis(y) = sigmoid(mean of the image); its features are the image."""
+
+    def forward(self, y):
+        return Verdict(y.mean((1, 2, 3)), y)
+
+
+@pytest.mark.parametrize("fakes", [1, 2])
+@pytest.mark.parametrize("with_same", [True, False])
+def test_the_adversary_s_terms_by_hand(fakes, with_same):
+    level = math.log(3)  # Dis = ¾
+    real, one, other = (torch.full((B, *SHAPE), value) for value in (level, 0.0, -level))
+    L = adversary(MeanVerdict(), real, [one, other][:fakes], real - 0.5 if with_same else None)
+    H = [-target * math.log(p) - (1 - target) * math.log(1 - p) for target, p in ((0.375, 0.5), (0.375, 0.25))]
+    assert L.terms["L_G"].item() == pytest.approx(sum(H[:fakes]), rel=1e-5)
+    real_part = -0.75 * math.log(0.75) - 0.25 * math.log(0.25)
+    assert L.terms["L_D"].item() == pytest.approx(real_part + sum([math.log(2), -math.log(0.75)][:fakes]), rel=1e-5)
+    assert L.terms["L_feat"].item() == pytest.approx(0.25 if with_same else level**2, rel=1e-5)
+    assert L.generator.item() == pytest.approx(L.terms["L_G"].item() + L.terms["L_feat"].item(), rel=1e-6)
+    assert L.discriminator is L.terms["L_D"]
+
+
+def test_the_adversary_pulls_with_the_stated_force():
+    x_g = torch.rand(B, *SHAPE, generator=seeded()).requires_grad_()
+    likelihood, pull = (3 * x_g**2).sum(), x_g.sin().mean()
+    w = balanced_weight(0.25, likelihood, pull, x_g)
+    forces = [torch.autograd.grad(loss, x_g)[0].norm() for loss in (w * pull, likelihood)]
+    assert float(forces[0] / forces[1]) == pytest.approx(0.25, rel=1e-5)
+
+
+# --- the learners --------------------------------------------------------------------------------------------------------------
+
+
+@every_model
+@pytest.mark.parametrize("method", LEARNED)
+def test_a_step_changes_every_network_and_its_terms_are_finite(learner, method, model):
+    made = learner(method, MNIST, model, seeded())
+    before = {name: [w.clone() for w in network.parameters()] for name, network in made.networks.items()}
+    terms = made.step(batch_of(model, B), seeded(4))
+    assert all(math.isfinite(float(term)) and not term.requires_grad for term in terms.values())
+    for name, network in made.networks.items():
+        assert any(not torch.equal(w, old) for w, old in zip(network.parameters(), before[name], strict=True)), name
+
+
+@every_model
+@pytest.mark.parametrize("method", SEVERAL)
+def test_several_samples_and_an_adversary_go_together(learner, method, model):
+    made = learner(method, MNIST, model, seeded(), samples=3, adversary=0.5)
+    terms = [made.step(batch_of(model, B), seeded(step)) for step in range(2)][-1]
+    assert {"ELBO", "L_G", "L_D", "L_feat", "w", "CRPS"} <= terms.keys()
+    assert all(math.isfinite(float(term)) for term in terms.values())
+
+
+@every_model
+@pytest.mark.parametrize("pixel_term", METHODS["ambient_vaegan_elbo"].train["pixel_term"]["enum"])
+def test_every_pixel_term_of_the_evidence_bound_runs(learner, pixel_term, model):
+    made, batch = learner("ambient_vaegan_elbo", MNIST, model, seeded(), pixel_term=pixel_term, adversary=0.0), batch_of(model, B)
+    assert all(math.isfinite(float(term)) for term in made.step(batch, seeded(1)).values())
+    assert made.estimate(batch).shape == (B, *SHAPE)
+
+
+@pytest.mark.parametrize("method", BOUNDS)
+def test_without_an_adversary_there_is_no_discriminator(learner, method):
+    made = learner(method, MNIST, MODELS[0], seeded(), adversary=0.0)
+    assert set(made.networks) == {"encoder", "decoder", "spread"}
+    assert not {"L_D", "w"} & made.step(batch_of(MODELS[0], B), seeded()).keys()
+
+
+@pytest.mark.parametrize("method", [method for method in LEARNED if method not in CONTROLS])
+def test_clean_images_say_nothing_to_a_method_that_learns_from_measurements(learner, method):
+    batch = batch_of(DropIndependent(0.5), B)
+    other = batch | {"x": torch.rand(B, *SHAPE, generator=seeded(5))}
+    terms = [learner(method, MNIST, DropIndependent(0.5), seeded()).step(each, seeded(9)) for each in (batch, other)]
+    assert terms[0] == terms[1]
+
+
+class Measured(DropIndependent):
+    """A forward model that measures nothing more."""
+
+    def forward(self, x, theta):
+        raise AssertionError("measured again")
+
+
+@pytest.mark.parametrize("method", CONTROLS)
+def test_a_supervised_method_measures_nothing_again(learner, method):
+    terms = learner(method, MNIST, Measured(0.5), seeded()).step(batch_of(DropIndependent(0.5), B), seeded())
+    assert all(math.isfinite(float(term)) for term in terms.values())
+
+
+@pytest.mark.parametrize("method", BOUNDS)
+def test_the_spread_has_no_say_in_the_reconstruction(learner, method):
     """Two learners that differ in its weights alone make the same step otherwise."""
     states = []
     for factor in (1, 3):
-        made = learner(SkipVAEGAN, FAMILIES[1])
+        made = learner(method, MNIST, MODELS[0], seeded())
         with torch.no_grad():
             for weight in made.spread.parameters():
                 weight.mul_(factor)
-        made.step(batch_of(FAMILIES[1]), seeded(4))
+        made.step(batch_of(MODELS[0], B), seeded(4))
         states.append(made.dec.state_dict())
     assert all(torch.equal(one, other) for one, other in zip(*(state.values() for state in states), strict=True))

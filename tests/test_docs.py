@@ -261,5 +261,3 @@ def test_what_it_costs_is_what_was_measured():
             seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
         (row,) = [row for row in table("What it costs") if name in row[0]]
         assert row[1:3] == [str(len(seconds)), f"{sum(seconds) / 3600:.1f}"]
-
-

@@ -1,4 +1,4 @@
-"""The training engine: stopping and continuing, what it refuses, what it writes. As programs where signals matter."""
+"""The training engine: stopping and continuing, what it refuses, what it writes."""
 
 import csv
 import functools
@@ -7,7 +7,6 @@ import math
 import os
 import platform
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,65 +16,59 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from learners import LEARNED, learner_class
-from methods.batches import as_float, draw_batch, measure_afresh
-from methods.learner import Learner, rmsprop
-from methods.training import Interrupted, fit
-from methods.watching import Selection, Watch, estimated
+from conftest import flags, seeded
+from declared import LEARNED, MODELS, ROOT
 from torch import Generator, nn
 
-import protocols
 import store
-from measurements import measure
-from measurements.add_noise import AddNoise
+from bench import machine
 from measurements.drop_independent import DropIndependent
-from measurements.drop_patch import DropPatch
 from measurements.side_info import pack
-from methods import batches, contract, networks, training
-from methods.acsg.model import AmbientGAN
+from networks.architectures import ImageFormat
+from training import checkpoints, loop
+from training.batches import as_float, draw_batch, measure_afresh, on_device
+from training.callbacks import Callback, CleanSelection, estimated
+from training.learner import Learner
+from training.loop import Interrupted, fit
+from training.optimizers import rise_and_fall, rmsprop
+from training.recording import Unrecordable
 
-ROOT = Path(training.__file__).parent.parent
 SHAPE, IMAGES = (28, 28, 1), 16
+HAS_GPU = torch.cuda.is_available()  # before conftest.py hides it
 STEPS = 130  # of the commands below: two rows of the log, the last of them short
-
-
-def seeded(seed=0):
-    return Generator().manual_seed(seed)
 
 
 # --- the command ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
+def measured(tmp_path_factory, command):
     """Sixteen random images with half of their values lost, by the measuring command; the folder."""
     folder = tmp_path_factory.mktemp("measured")
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, *SHAPE), np.uint8)
     store.save_array(folder / "clean.npy", images)
-    line = f"measure drop_independent --p 0.5 --clean {folder}/clean.npy --dataset toy --split train --output {folder}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", line.split())
-        measure.main()
+    given = {"p": 0.5, "clean": folder / "clean.npy", "dataset": "toy", "split": "train", "output": folder}
+    assert command("measurements.measure", "drop_independent", *flags(given)).code == 0
     return folder
 
 
-@pytest.fixture
-def train(measured):
-    """A function: start `python -m methods.ambient_vaegan.train`, which writes to OUTPUT and keeps checkpoints in CHECKPOINTS."""
-    children = []
+@pytest.fixture(scope="module")
+def train(measured, command):
+    """A function: what `python -m methods.ambient_vaegan.train` does."""
 
-    def start(output, checkpoints, *options, y=None):
-        line = [sys.executable, "-m", "methods.ambient_vaegan.train", "--y", y or measured / "train.y.npy", "--output", output]
-        line += ["--checkpoints", checkpoints, "--batch-size", 2, *(() if "--steps" in options else ("--steps", STEPS)), *options]
-        environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        children.append(subprocess.Popen(list(map(str, line)), env=environment, cwd=output.parent, **pipes))
-        return children[-1]
+    def run(output, folder, *more, y=None, steps=STEPS, **options):
+        given = {"y": y or measured / "train.y.npy", "output": output, "checkpoints": folder, "steps": steps, "batch_size": 2}
+        return command("methods.ambient_vaegan.train", *flags(given | options), *more)
 
-    yield start
-    for child in children:
-        child.kill()
-        child.communicate()
+    return run
+
+
+def program_of(method, measured, output, *more, **environment):
+    """The same as a program of its own."""
+    given = {"y": measured / "train.y.npy", "output": output, "checkpoints": output.parent / "checkpoints", "batch_size": 2}
+    line = [sys.executable, "-m", f"methods.{method}.train", *map(str, [*flags(given), *more])]
+    around = os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)} | environment
+    return subprocess.Popen(line, env=around, cwd=output.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def listens(child):
@@ -89,22 +82,6 @@ def listens(child):
     pytest.fail("never came to train")
 
 
-def stopped(child):
-    """Train, end it with SIGTERM, return what it said."""
-    listens(child)
-    child.send_signal(signal.SIGTERM)
-    out, err = child.communicate(timeout=300)
-    assert child.returncode == 143, err
-    assert "Traceback" not in err
-    return out
-
-
-def done(child):
-    out, err = child.communicate(timeout=300)
-    assert child.returncode == 0, err
-    return out
-
-
 def rows(path):
     with open(path, newline="") as file:
         return list(csv.DictReader(file))
@@ -114,10 +91,13 @@ def without_seconds(log):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in log]
 
 
+def states(learner):
+    return {name: {key: value.clone() for key, value in net.state_dict().items()} for name, net in learner.networks.items()}
+
+
 def assert_same_state(ours, theirs):
+    assert ours.keys() == theirs.keys()
     for network, weights in theirs.items():
-        weights = weights.get("weights", weights)  # what model.pt holds of a network, or the state alone
-        ours = ours | {network: ours[network].get("weights", ours[network])}
         assert ours[network].keys() == weights.keys()
         for name, value in weights.items():
             assert torch.equal(ours[network][name], value), f"{network}.{name}"
@@ -126,32 +106,32 @@ def assert_same_state(ours, theirs):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="waits for the signal handler by way of /proc")
 def test_the_command_stops_continues_refuses_a_second_and_leaves_nothing(train, measured, tmp_path):
     """One story: killed in the middle, refused while another trains, started again; the result is that of training straight."""
-    checkpoints = tmp_path / "checkpoints"
-    done(train(tmp_path / "straight", tmp_path / "elsewhere"))
-    said = stopped(train(tmp_path / "model", checkpoints))
-    (step,) = re.findall(rf"stopped at step (\d+) of {STEPS}", said)
+    straight = train(tmp_path / "straight", tmp_path / "elsewhere")
+    assert straight.code == 0, straight.err
+    child = program_of("ambient_vaegan", measured, tmp_path / "model", "--steps", STEPS, OMP_NUM_THREADS="1")
+    try:
+        listens(child)
+        child.send_signal(signal.SIGTERM)
+        out, err = child.communicate(timeout=300)
+    finally:
+        child.kill()
+    assert child.returncode == 143 and "Traceback" not in err, err
+    (step,) = re.findall(rf"stopped at step (\d+) of {STEPS}", out)
     assert not (tmp_path / "model").exists()
-    (checkpoint,) = checkpoints.glob("*.pt")
-    assert str(checkpoint) in said
+    (checkpoint,) = (tmp_path / "checkpoints").glob("*.pt")
+    assert str(checkpoint) in out
 
-    changed = stopped(train(tmp_path / "changed", checkpoints, "--alpha", 5))  # does not take up the checkpoint of α = 10
-    assert "continuing" not in changed
-    assert "stopped at step " in changed
-    assert len(list(checkpoints.glob("*.pt"))) == 2
-
-    with training.alone(checkpoint):
-        second = train(tmp_path / "model", checkpoints)
-        _, err = second.communicate(timeout=300)
-    assert second.returncode == 1
-    assert len(err.splitlines()) == 1
-    assert "another process is training this model" in err
+    with checkpoints.alone(checkpoint):
+        second = train(tmp_path / "model", tmp_path / "checkpoints")
+    assert second.code == 1 and "another process is training this model" in second.line
     assert not (tmp_path / "model").exists()
 
-    assert f"continuing at step {step} of {STEPS}" in done(train(tmp_path / "model", checkpoints))
-    assert not checkpoint.exists()
-    assert list((tmp_path / "elsewhere").glob("*.pt")) == []
-    ours, theirs = (torch.load(tmp_path / name / "model.pt", weights_only=True) for name in ("model", "straight"))
-    assert_same_state(ours, theirs)
+    again = train(tmp_path / "model", tmp_path / "checkpoints")
+    assert f"continuing at step {step} of {STEPS}" in again.out
+    assert not list(tmp_path.glob("*/*.pt.lock")) and not checkpoint.exists() and not list((tmp_path / "elsewhere").glob("*.pt"))
+    ours, theirs = (torch.load(tmp_path / name / "model.pt", weights_only=True)["networks"] for name in ("model", "straight"))
+    assert_same_state(*({name: each["weights"] for name, each in saved.items()} for saved in (ours, theirs)))
+    assert (tmp_path / "model/model.pt").read_bytes() == (tmp_path / "straight/model.pt").read_bytes()
     log = rows(tmp_path / "model" / "train.csv")
     assert without_seconds(log) == without_seconds(rows(tmp_path / "straight" / "train.csv"))
     check_csv(log)
@@ -160,7 +140,7 @@ def test_the_command_stops_continues_refuses_a_second_and_leaves_nothing(train, 
 
 def check_csv(log):
     """A row per hundred steps and one for the rest, with the time and every loss."""
-    assert list(log[0]) == ["step", "seconds", "L_prior", "L_pixel", "L_feat", "fool", "tell"]
+    assert list(log[0]) == ["step", "seconds", "L_prior", "L_pixel", "L_feat", "L_G", "L_D"]
     assert [int(row["step"]) for row in log] == [100, STEPS]
     assert all(math.isfinite(float(value)) for row in log for value in row.values())
     seconds = [float(row["seconds"]) for row in log]
@@ -179,9 +159,19 @@ def check_facts(facts, measured, log):
     assert facts["parameters"] == {"encoder": 64520, "decoder": 37793, "discriminator": 24513}
     assert facts["seconds"] == float(log[-1]["seconds"])
     assert facts["images_per_second"] == pytest.approx(2 * STEPS / facts["seconds"])
-    assert facts["device"] == contract.device_name()
+    assert facts["device"] == machine.device_name()
     assert facts["torch"] == torch.__version__
     assert "selected" not in facts
+
+
+def test_a_training_with_other_options_or_other_code_is_another(learner):
+    """Its checkpoint has another name, so that it starts afresh."""
+    kind = type(learner("acsg", ImageFormat(SHAPE), DropIndependent(0.5), seeded()))
+    made_of = {"method": "acsg", "options": {"steps": 3}, "seed": 0, "data": {"dataset": "toy", "measurement": "drop"}}
+    name = checkpoints.name(kind, made_of)
+    assert name.startswith("toy-drop-acsg-0-") and name == checkpoints.name(kind, dict(made_of))
+    others = [checkpoints.name(kind, made_of | {"options": {"steps": 4}}), checkpoints.name(Counting, made_of)]
+    assert len({name, *others}) == 3
 
 
 def test_the_command_stops_at_a_loss_that_is_not_finite(train, measured, tmp_path):
@@ -189,39 +179,61 @@ def test_the_command_stops_at_a_loss_that_is_not_finite(train, measured, tmp_pat
     y[:, 3, 3] = np.inf
     store.save_array(tmp_path / "train.y.npy", y)
     store.save_json(tmp_path / "train.json", store.load_json(measured / "train.json"))
-    child = train(tmp_path / "model", tmp_path / "checkpoints", "--steps", 2, y=tmp_path / "train.y.npy")
-    _, err = child.communicate(timeout=300)
-    assert child.returncode == 1
-    assert len(err.splitlines()) == 1
-    assert "L_pixel" in err
-    assert "not finite at step 2" in err
+    outcome = train(tmp_path / "model", tmp_path / "checkpoints", y=tmp_path / "train.y.npy", steps=2)
+    assert outcome.code == 1
+    assert "L_pixel" in outcome.line and "not finite at step 2" in outcome.line
     assert not (tmp_path / "model").exists()
     assert list((tmp_path / "checkpoints").glob("*.pt")) == []
 
 
+THREADS = """
+import runpy, sys, torch
+torch.set_num_threads(3)
+runpy.run_module("methods.acsg.train", run_name="__main__", alter_sys=True)
+print("threads", torch.get_num_threads(), torch.get_num_interop_threads())
+"""
+
+
 def test_training_keeps_to_one_thread(measured, tmp_path):
     """Asked of torch where the training command ends; without OMP_NUM_THREADS, and although three were set before."""
-    program = (
-        "import runpy, sys, torch; torch.set_num_threads(3)\n"
-        "runpy.run_module('methods.acsg.train', run_name='__main__', alter_sys=True)\n"
-        "print('threads', torch.get_num_threads(), torch.get_num_interop_threads())"
-    )
-    line = [sys.executable, "-c", program, "--y", measured / "train.y.npy", "--output", tmp_path / "model"]
-    line += ["--checkpoints", tmp_path / "checkpoints", "--steps", 1, "--batch-size", 2, "--threads", 1]
+    given = {"y": measured / "train.y.npy", "output": tmp_path / "model", "checkpoints": tmp_path / "checkpoints"}
+    line = [sys.executable, "-c", THREADS, *map(str, flags(given | {"steps": 1, "batch_size": 2, "threads": 1}))]
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     environment |= {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
-    child = subprocess.run(list(map(str, line)), env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    child = subprocess.run(line, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert child.returncode == 0, child.stderr
     assert "threads 1 1" in child.stdout
+
+
+def test_where_a_step_cannot_be_recorded_the_training_starts_again_without(train, tmp_path, monkeypatch):
+    started = []
+
+    def unrecordable(*arguments, **options):
+        raise Unrecordable("operation not permitted when stream is capturing")
+
+    def execute(program, line):
+        started.append((program, line))
+        sys.exit(0)  # as this process has no more to say
+
+    monkeypatch.setattr("training.command.fit", unrecordable)
+    monkeypatch.setattr("os.execv", execute)
+    outcome = train(tmp_path / "model", tmp_path / "checkpoints", steps=3)
+    assert "starting again with --plain, as a step could not be recorded: operation not permitted" in outcome.out
+    assert started == [(sys.executable, [*sys.orig_argv, "--plain"])]
 
 
 # --- the loop ------------------------------------------------------------------------------------------------------------------
 
 
-def learner_of(method, seed=0):
-    """The method's own learner with its generator, as `main` makes them."""
-    generator = seeded(seed)
-    return learner_class(method)(SHAPE, DropIndependent(0.5), generator), generator
+@pytest.fixture
+def learner_of(learner):
+    """A function: a method's learner with its generator, as the command makes them."""
+
+    def make(method, seed=0):
+        generator = seeded(seed)
+        return learner(method, ImageFormat(SHAPE), DropIndependent(0.5), generator), generator
+
+    return make
 
 
 class Counting(Learner):
@@ -254,7 +266,7 @@ def counting_fit(learner, folder, steps, **options):
 @pytest.fixture
 def often(monkeypatch):
     """A row of the log every five steps."""
-    monkeypatch.setattr(training, "LOG_EVERY", 5)
+    monkeypatch.setattr(loop, "LOG_EVERY", 5)
 
 
 def interrupt_at(learner, at, number):
@@ -269,9 +281,8 @@ def interrupt_at(learner, at, number):
     learner.step = told
 
 
-@pytest.mark.parametrize("method", LEARNED)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopping_and_continuing_is_bit_for_bit(method, number, often, tmp_path):
+@pytest.mark.parametrize(("method", "number"), [*((m, signal.SIGTERM) for m in LEARNED), ("acsg", signal.SIGINT)])
+def test_stopping_and_continuing_is_bit_for_bit(learner_of, method, number, often, tmp_path):
     """Stopped after step 7 of 13, in the middle of a row, and continued by a learner that started from other weights."""
     data = {name: torch.rand(12, *SHAPE, generator=seeded(1)) for name in ("y", "x")}
     data["side_info"] = torch.from_numpy(pack((data["y"] > 0.5).numpy()))
@@ -286,14 +297,13 @@ def test_stopping_and_continuing_is_bit_for_bit(method, number, often, tmp_path)
     second, generator = learner_of(method, seed=8)
     again = fit(second, data, generator, checkpoint=tmp_path / "c.pt", **budget)
 
-    states = [{name: net.state_dict() for name, net in learner.networks.items()} for learner in (second, straight)]
-    assert_same_state(*states)
+    assert_same_state(states(second), states(straight))
     assert without_seconds(again) == without_seconds(log)
     assert [row["step"] for row in again] == [5, 10, 13]
 
 
-def test_a_crash_costs_only_the_steps_since_the_last_checkpoint(often, monkeypatch, tmp_path):
-    monkeypatch.setattr(training, "SAVE_EVERY", -1)
+def test_a_crash_costs_only_the_steps_since_the_last_checkpoint(learner_of, often, monkeypatch, tmp_path):
+    monkeypatch.setattr(loop, "SAVE_EVERY", -1)
     data = {"y": torch.rand(12, *SHAPE, generator=seeded(1))}
     budget = {"steps": 13, "batch_size": 3}
     straight, generator = learner_of("acsg")
@@ -333,7 +343,7 @@ def test_rows_are_means_over_their_steps(often, tmp_path):
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_stops_with_its_name_and_step(often, tmp_path, monkeypatch, value):
     """Found before the next checkpoint; the last one stays as it was."""
-    monkeypatch.setattr(training, "SAVE_EVERY", -1)
+    monkeypatch.setattr(loop, "SAVE_EVERY", -1)
     with pytest.raises(SystemExit) as stop:
         counting_fit(Counting(7, lambda: torch.tensor(value)), tmp_path, 12)
     assert "count not finite at step 7" in stop.value.code
@@ -343,7 +353,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_name_and_step(often, tmp_path,
     assert torch.load(tmp_path / "c.pt", weights_only=True)["step"] == 6
 
 
-def test_a_learning_rate_blown_up_stops_training(often, tmp_path):
+def test_a_learning_rate_blown_up_stops_training(learner_of, often, tmp_path):
     """The real losses of a method, at a thousand times a sane rate or more."""
     learner, generator = learner_of("ambient_vaegan")
     learner.learning_rate = lambda step: 1e30
@@ -378,7 +388,7 @@ def test_batches_are_floats_in_the_range_of_the_files_and_masks_stay_masks():
 @pytest.mark.parametrize("shape", [(5, 3, 3), (4, 4, 1), (9, 6, 2)])  # the first and the last leave bits unused
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_a_batch_has_the_masks_of_its_images(shape, per_channel):
-    """Packed masks are uint8 as clean images are, and no image: they come out as bool, beside the y and x they belong to."""
+    """Packed masks are uint8 as clean images are; they come out as bool, beside the y and x that they belong to."""
     n = 20
     clean = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, *shape)  # an image tells its index
     seen = torch.rand(n, *shape[:2], shape[2] if per_channel else 1, generator=seeded(1)) < 0.5
@@ -399,7 +409,7 @@ def test_a_batch_has_the_noise_levels_of_its_images():
 def test_on_the_cpu_data_stay_in_their_files_and_are_not_changed(tmp_path):
     path, array = tmp_path / "y.npy", np.random.default_rng(0).random((50, *SHAPE)).astype(np.float16)
     store.save_array(path, array)
-    data = batches.on_device({"y": path, "side_info": None, "x": path}, torch.device("cpu"))
+    data = on_device({"y": path, "side_info": None, "x": path}, torch.device("cpu"))
     assert set(data) == {"y", "x"} and data["y"] is data["x"]
     assert data["y"].numpy().tobytes() == array.tobytes()
     maps = Path("/proc/self/maps")
@@ -408,28 +418,27 @@ def test_on_the_cpu_data_stay_in_their_files_and_are_not_changed(tmp_path):
     assert np.load(path).tobytes() == array.tobytes()
 
 
-# --- the paper's protocol ------------------------------------------------------------------------------------------------------
+# --- the original's protocol ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("measurement", [DropIndependent(0.5), DropPatch(9), AddNoise(0.2)], ids=lambda m: type(m).__name__)
-@pytest.mark.parametrize("told", [False, True])
-def test_fresh_measurements_differ_between_steps_and_are_those_of_the_clean_images(measurement, told, often, tmp_path):
-    """One image alone: all that can change from step to step is θ."""
+@pytest.mark.parametrize("model", MODELS, ids=str)
+@pytest.mark.parametrize("named", [False, True])
+def test_fresh_measurements_differ_between_steps_and_are_those_of_the_clean_images(model, named, often, tmp_path):
+    """One image alone: all that can change from step to step is θ. `named`: whether the rule names the side information."""
     clean = torch.randint(1, 256, (1, *SHAPE), generator=seeded(), dtype=torch.uint8)
     learner = Counting()
-    measure = functools.partial(measure_afresh, measurement, told)
+    measure = functools.partial(measure_afresh, model, named)
     budget = {"steps": 4, "batch_size": 2, "checkpoint": tmp_path / "c.pt"}
     fit(learner, {"fresh": clean, "x": clean}, seeded(), measure=measure, **budget)
-    seen = torch.cat([batch["y"] for batch in learner.batches])
-    assert seen.dtype == torch.float32
-    assert len(seen.unique(dim=0)) == 8
+    measured = torch.cat([batch["y"] for batch in learner.batches])
+    assert measured.dtype == torch.float32
+    assert len(measured.unique(dim=0)) == 8
     for batch in learner.batches:
-        assert set(batch) == {"y", "x"} | ({"side_info"} if told else set())
+        assert set(batch) == {"y", "x"} | ({"side_info"} if named else set())
         torch.testing.assert_close(batch["x"], clean.expand(2, *SHAPE) / 255)
-        if told and isinstance(measurement, AddNoise):
-            assert (batch["side_info"] == 0.2).all() and batch["side_info"].shape == (2, 1, 1, 1)
-        elif told:
-            assert torch.equal(batch["y"], torch.where(batch["side_info"], batch["x"], 0.0))
+        if named:
+            off = (batch["y"] - model.predict(batch["x"], batch["side_info"])).abs()
+            assert off.max() <= 7 * model.sigma + 1e-6
 
 
 class Wandering(Counting):
@@ -450,8 +459,8 @@ class Wandering(Counting):
 
 def select(learner, folder, every=2):
     """Train twelve steps with a selection against images that are 0.5 everywhere."""
-    selection = Selection({"y": torch.zeros(3, 2, 2, 1)}, torch.full((3, 2, 2, 1), 0.5), every, protocols.parse("paper"))
-    counting_fit(learner, folder, 12, watch=selection)
+    selection = CleanSelection({"y": torch.zeros(3, 2, 2, 1)}, torch.full((3, 2, 2, 1), 0.5), {"posterior_sample"}, every)
+    counting_fit(learner, folder, 12, callback=selection)
     return selection.choose(learner)
 
 
@@ -469,33 +478,34 @@ def test_the_last_step_is_looked_at_and_the_first_of_equals_is_kept(often, tmp_p
     assert select(Wandering([0.5] * 12), tmp_path)["step"] == 2
 
 
-def test_without_an_estimate_the_last_weights_are_kept_and_it_is_said(often, tmp_path):
+def test_without_an_estimate_the_last_weights_are_kept_and_it_is_said(learner_of, often, tmp_path):
     learner, generator = learner_of("acsg")
-    selection = Selection({"y": torch.zeros(3, *SHAPE)}, torch.zeros(3, *SHAPE), 2)
+    selection = CleanSelection({"y": torch.zeros(3, *SHAPE)}, torch.zeros(3, *SHAPE), frozenset(), 2)
     data = {"y": torch.rand(12, *SHAPE, generator=seeded(1))}
-    fit(learner, data, generator, steps=4, batch_size=3, checkpoint=tmp_path / "c.pt", watch=selection)
-    last = {name: {k: v.clone() for k, v in net.state_dict().items()} for name, net in learner.networks.items()}
+    fit(learner, data, generator, steps=4, batch_size=3, checkpoint=tmp_path / "c.pt", callback=selection)
+    last = states(learner)
     assert selection.choose(learner) == {
         "every": 2, "images": 3, "step": None, "why": "last weights: this method makes no estimate in training",
     }  # fmt: skip
-    assert_same_state({name: net.state_dict() for name, net in learner.networks.items()}, last)
+    assert_same_state(states(learner), last)
 
 
 def paper_fit(learner, generator, checkpoint):
-    """Thirteen steps under the paper's protocol with real losses; the log and the facts of the selection."""
+    """Thirteen steps under the original's protocol with real losses; the log and the facts of the selection."""
     clean = torch.randint(0, 256, (12, *SHAPE), generator=seeded(1), dtype=torch.uint8)
-    x = as_float(clean[:5])
-    selection = Selection({"y": DropIndependent(0.5).forward(x, torch.rand(x.shape, generator=seeded(2)) < 0.5)}, x, 3)
+    x, forward = as_float(clean[:5]), learner.forward
+    batch = {"y": forward.forward(x, forward.draw(5, SHAPE, seeded(2)))}
+    selection = CleanSelection(batch, x, {"batch_statistics", "posterior_sample"}, 3)
     log = fit(
         learner, {"fresh": clean, "x": clean}, generator, steps=13, batch_size=3, checkpoint=checkpoint, say=lambda line: None,
-        measure=functools.partial(measure_afresh, DropIndependent(0.5), False), watch=selection,
+        measure=functools.partial(measure_afresh, forward, False), callback=selection,
     )  # fmt: skip
     return log, selection.choose(learner)
 
 
 @pytest.mark.parametrize("method", ["ambient_vaegan", "supervised"])
 @pytest.mark.parametrize("stop", [4, 6, 13])
-def test_selection_and_fresh_measurements_continue_bit_for_bit(method, stop, often, tmp_path):
+def test_selection_and_fresh_measurements_continue_bit_for_bit(learner_of, method, stop, often, tmp_path):
     straight, generator = learner_of(method)
     log, facts = paper_fit(straight, generator, tmp_path / "straight.pt")
     first, generator = learner_of(method)
@@ -506,121 +516,70 @@ def test_selection_and_fresh_measurements_continue_bit_for_bit(method, stop, oft
     again, same = paper_fit(second, generator, tmp_path / "c.pt")
     assert same == facts and facts["step"] in (3, 6, 9, 12, 13)
     assert without_seconds(again) == without_seconds(log)
-    states = [{name: net.state_dict() for name, net in learner.networks.items()} for learner in (second, straight)]
-    assert_same_state(*states)
+    assert_same_state(states(second), states(straight))
 
 
-class Looking(Watch):
-    """Asks for estimates in both ways and keeps the sound ones."""
+class Looking(Callback):
+    """Asks for estimates in both ways and keeps the steps at which it did."""
 
-    def look(self, step, learner):
+    def after_step(self, step, learner):
         batch = {"y": torch.rand(4, *SHAPE, generator=seeded(3))}
-        sound, sample = (estimated(learner, batch, protocols.parse(protocol)) for protocol in ("sound", "paper"))
+        mean, sample = (estimated(learner, batch, protocol) for protocol in (frozenset(), {"posterior_sample"}))
         alone = estimated(learner, {"y": batch["y"][:1]})
-        torch.testing.assert_close(sound[:1], alone, atol=1e-5, rtol=1e-4)
-        assert not torch.allclose(sound, sample, atol=1e-3)
+        torch.testing.assert_close(mean[:1], alone, atol=1e-5, rtol=1e-4)
+        assert not torch.allclose(mean, sample, atol=1e-3)
         assert all(module.training for network in learner.networks.values() for module in network.modules())
         self.state.setdefault("steps", []).append(step)
 
 
 @pytest.mark.parametrize("method", ["ambient_vaegan", "supervised"])
-def test_a_watched_training_is_the_same_bit_for_bit(method, often, tmp_path):
-    """Weights, statistics of batch norm and losses: what is recorded of a sound training does not change it."""
+def test_a_training_with_a_callback_is_the_same_bit_for_bit(learner_of, method, often, tmp_path):
+    """Weights, statistics of batch norm and losses: what is recorded of a training does not change it."""
     data = {name: torch.rand(12, *SHAPE, generator=seeded(1)) for name in ("y", "x")}
-    looking, states, logs = Looking(4), [], []
-    for watch in (None, looking):
+    looking, ends, logs = Looking(4), [], []
+    for callback in (None, looking):
         learner, generator = learner_of(method)
-        logs.append(fit(learner, data, generator, steps=10, batch_size=3, checkpoint=tmp_path / "c.pt", watch=watch))
-        states.append({name: net.state_dict() for name, net in learner.networks.items()})
+        logs.append(fit(learner, data, generator, steps=10, batch_size=3, checkpoint=tmp_path / "c.pt", callback=callback))
+        ends.append(states(learner))
     assert looking.state["steps"] == [4, 8, 10]
-    assert_same_state(*states)
+    assert_same_state(*ends)
     assert without_seconds(logs[0]) == without_seconds(logs[1])
 
 
-def test_the_command_under_the_paper_s_protocol(train, measured, tmp_path):
+@pytest.mark.parametrize("switches", ["paper", "fresh_theta", "clean_selection"])
+def test_the_command_under_the_original_s_protocol(train, measured, tmp_path, switches):
     """train.json names the weights that were kept; without the clean images, or with them under another protocol, it says so."""
-    shutil.copy(measured / "train.y.npy", tmp_path / "train.y.npy")
-    facts = store.load_json(measured / "train.json")
-    store.save_json(tmp_path / "train.json", facts | {"protocol": "paper"})
-    clean = measured / "clean.npy"
-    more = ("--steps", 3, "--fresh", clean, "--validation", clean)
-    done(train(tmp_path / "model", tmp_path / "checkpoints", *more, y=tmp_path / "train.y.npy"))
+    on, _clean = (
+        {"paper": ["fresh", "validation"], "fresh_theta": ["fresh"], "clean_selection": ["validation"]},
+        measured / "clean.npy",
+    )
+    store.save_array(tmp_path / "train.y.npy", store.load_array(measured / "train.y.npy"))
+    store.save_json(tmp_path / "train.json", store.load_json(measured / "train.json") | {"protocol": switches})
+    more = dict.fromkeys(on[switches], measured / "clean.npy")
+    outcome = train(tmp_path / "model", tmp_path / "checkpoints", y=tmp_path / "train.y.npy", steps=3, **more)
+    assert outcome.code == 0, outcome.err
     made = store.load_json(tmp_path / "model" / "train.json")
-    assert made["data"]["protocol"] == "paper"
-    assert made["selected"] == {"every": 500, "images": IMAGES, "step": 3, "clean_mse": made["selected"]["clean_mse"]}
-    assert 0 < made["selected"]["clean_mse"] < 1
-    for y, options in ((tmp_path / "train.y.npy", more[:2]), (measured / "train.y.npy", more)):
-        child = train(tmp_path / "refused", tmp_path / "checkpoints", *options, y=y)
-        _, err = child.communicate(timeout=300)
-        assert child.returncode == 1
-        assert len(err.splitlines()) == 1
-        assert '`**config["protocol"]` among the inputs' in err
+    assert made["data"]["protocol"] == switches
+    if "validation" in more:
+        assert made["selected"] == {"every": 500, "images": IMAGES, "step": 3, "clean_mse": made["selected"]["clean_mse"]}
+        assert 0 < made["selected"]["clean_mse"] < 1
+    for y, given in ((tmp_path / "train.y.npy", {}), (measured / "train.y.npy", more)):
+        refused = train(tmp_path / "refused", tmp_path / "checkpoints", y=y, steps=3, **given)
+        assert refused.code == 1 and '`**config["protocol"]` among the inputs' in refused.line
     assert not (tmp_path / "refused").exists()
 
 
-# --- the model -----------------------------------------------------------------------------------------------------------------
+def test_a_rate_that_rises_and_falls():
+    """Over 200 steps to its peak, and to nothing over all of them."""
+    assert [rise_and_fall(2.0, step, 1000) for step in (0, 199, 500, 999)] == pytest.approx([0.01, 2 * 0.801, 1.0, 0.002])
 
 
-@pytest.fixture
-def take_cpu(monkeypatch):
-    monkeypatch.setattr(training.device, "take", lambda: torch.device("cpu"))
-
-
-def test_a_trained_network_comes_back_as_it_was_and_in_evaluation_mode(take_cpu, tmp_path):
-    learner, _ = learner_of("acsg")
-    log = [{"step": 1, "seconds": 1.0, "fool": 0.5}]
-    made_of = {"options": {"steps": 1, "batch_size": 2}}
-    training.finish(tmp_path, learner, log, made_of)
-    decoder, discriminator = training.trained(tmp_path / "model.pt", SHAPE, "decoder", "discriminator")
-    assert_same_state({"d": decoder.state_dict()}, {"d": learner.gen.state_dict()})
-    assert_same_state({"d": discriminator.state_dict()}, {"d": learner.dis.state_dict()})
-    assert not decoder.training
-    assert not any(weight.requires_grad for weight in decoder.parameters())
-
-
-@pytest.mark.parametrize("content", ["nothing", "text", "half", "other networks", "other shapes"])
-def test_what_is_not_this_method_s_model_is_one_line(take_cpu, tmp_path, content):
-    learner, _ = learner_of("acsg")
-    model = tmp_path / "model.pt"
-    weights = {name: networks.packed(network) for name, network in learner.networks.items()}
-    if content == "other networks":
-        del weights["decoder"]
-    if content == "other shapes":
-        weights["decoder"]["weights"] = weights["discriminator"]["weights"]
-    torch.save(weights, model)
-    whole = model.read_bytes()
-    model.write_bytes({"nothing": b"", "text": b"not a model", "half": whole[: len(whole) // 2]}.get(content, whole))
-    with pytest.raises(SystemExit) as stop:
-        training.trained(model, SHAPE, "decoder")
-    assert str(model) in stop.value.code
-    assert "delete it and train again" in stop.value.code
-    assert "\n" not in stop.value.code
-
-
-WITHOUT_GRAPHS = """
-import runpy
-from methods import training
-plain = training.fit
-def fit(*arguments, record, **options):
-    if record:
-        raise training.Unrecordable("operation not permitted when stream is capturing")
-    return plain(*arguments, record=record, **options)
-training.fit = fit
-runpy.run_module("methods.acsg.train", run_name="__main__", alter_sys=True)
-"""
-
-
-def test_where_a_step_cannot_be_recorded_the_training_starts_again_without(measured, tmp_path):
-    line = [sys.executable, "-c", WITHOUT_GRAPHS, "--y", measured / "train.y.npy", "--output", tmp_path, "--steps", "3"]
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
-    ended = subprocess.run(list(map(str, line)), env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "starting again with --plain, as a step could not be recorded: operation not permitted" in ended.stdout
-    assert json.loads((tmp_path / "train.json").read_text())["options"]["steps"] == 3
+# --- memory and a GPU ----------------------------------------------------------------------------------------------------------
 
 
 REUSE = """
 import resource, torch
-from methods import device
+from training import device
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(2**24).sum()  # 64 MiB, 16,384 pages
@@ -636,16 +595,16 @@ def test_freed_memory_is_kept_for_the_next_step():
     assert int(said) < 100
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
-def test_a_recorded_training_is_the_plain_one(tmp_path):
+@pytest.mark.skipif(not HAS_GPU, reason="no CUDA GPU")
+def test_a_recorded_training_is_the_plain_one(learner, tmp_path):
     """Twenty steps with the last ones played back from a CUDA graph: the same losses and weights, to rounding."""
     made = []
     for record in (False, True):
         generator = Generator("cuda").manual_seed(0)
-        learner = AmbientGAN(SHAPE, DropIndependent(0.5), generator)
+        one = learner("acsg", ImageFormat(SHAPE), DropIndependent(0.5), generator)
         y = torch.rand(IMAGES, *SHAPE, generator=generator, device="cuda")
-        log = fit(learner, {"y": y}, generator, steps=20, batch_size=8, checkpoint=tmp_path / "none.pt", record=record)
-        made.append((log[-1]["tell"], [weight.detach().cpu() for weight in learner.gen.parameters()]))
+        log = fit(one, {"y": y}, generator, steps=20, batch_size=8, checkpoint=tmp_path / "none.pt", record=record)
+        made.append((log[-1]["L_D"], [weight.detach().cpu() for weight in one.gen.parameters()]))
     (plain, ours), (recorded, theirs) = made
     assert recorded == pytest.approx(plain, rel=1e-2)
     for a, b in zip(ours, theirs, strict=True):

@@ -48,7 +48,9 @@ def log_ratio(z: Tensor, q: Gaussian) -> Tensor:
 
 
 def elbo(log_likelihood: Tensor, q: Gaussian, z: Tensor, kl_weight: float) -> Tensor:
-    """The evidence lower bound, mean over the batch, from log p(y|z) [K, B] of samples z [K, B, D] of q. λ is `kl_weight`.
+    """The evidence lower bound (where λ, `kl_weight`, is 1), mean over the batch.
+
+    From log p(y|z) [K, B] of K samples z [K, B, D] of q.
 
     K = 1:  log p(y|z) - λ KL(q || N(0, I))
     K > 1:  log 1/K Σ_k p(y|z_k) (N(z_k; 0, I) / q(z_k))^λ     (IWAE: Burda, Grosse and Salakhutdinov, ICLR 2016)

@@ -9,6 +9,7 @@ made from it. Equal weights give equal files.
 
 import functools
 import importlib
+import io
 import pickle
 import sys
 from pathlib import Path
@@ -47,7 +48,8 @@ def unpacked(saved: dict) -> nn.Module:
     kind = getattr(importlib.import_module(module), name, None)
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
         raise ValueError(f"{saved['class']} is not a network")
-    network = build(kind, *saved["arguments"], **saved["keywords"])
+    with torch.random.fork_rng(devices=[]):  # weights are drawn, and then replaced
+        network = build(kind, *saved["arguments"], **saved["keywords"])
     network.load_state_dict(saved["weights"])
     return network
 
@@ -56,8 +58,10 @@ def check_savable(networks: dict[str, nn.Module]) -> None:
     """Raises SystemExit, before any training, where a network could not be loaded again from its file."""
     for name, network in networks.items():
         try:
-            unpacked(packed(network))
-        except (AttributeError, ImportError, RuntimeError, TypeError, ValueError) as error:
+            torch.save(packed(network), file := io.BytesIO())
+            file.seek(0)
+            unpacked(torch.load(file, weights_only=True))
+        except (AttributeError, ImportError, RuntimeError, TypeError, ValueError, pickle.PickleError) as error:
             kind = type(network).__name__
             why = next(iter(str(error).splitlines()), "") or type(error).__name__
             sys.exit(
@@ -96,6 +100,6 @@ def load(
         return found
     except FileNotFoundError:
         sys.exit(f"{model}: no such model; train it first (`snakemake {model}`)")
-    except (ImportError, KeyError, TypeError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (AttributeError, EOFError, ImportError, LookupError, RuntimeError, TypeError, ValueError, pickle.PickleError) as error:
         why = next(iter(str(error).splitlines()), "") or type(error).__name__
         sys.exit(f"{model}: not the weights of this method ({why}); delete it and train again")

@@ -1,5 +1,7 @@
 """Optimisers, and one update of several networks from the gradients of one forward pass."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -23,7 +25,8 @@ def rmsprop(network: nn.Module) -> Optimizer:
     return torch.optim.RMSprop(weights, alpha=0.9, foreach=True, **recordable(weights, 3e-4))
 
 
-def adam(weights: list[nn.Parameter], learning_rate: float, betas: tuple[float, float] = (0.9, 0.999)) -> Optimizer:
+def adam(weights: Iterable[nn.Parameter], learning_rate: float, betas: tuple[float, float] = (0.9, 0.999)) -> Optimizer:
+    weights = list(weights)
     return torch.optim.Adam(weights, betas=betas, fused=True, **recordable(weights, learning_rate))
 
 

@@ -86,7 +86,7 @@ class EvidenceBound(Learner):
         z = q.at(torch.randn((self.samples, *q.mean.shape), generator=generator, device=y.device))  # [K, B, D]
         x_g = self.dec(z.flatten(0, 1))  # [K·B, H, W, C]
         predicted = self.predicted(x_g, s, generator).unflatten(0, (self.samples, -1))
-        sigma = y.new_tensor(self.forward.sigma) if self.forward.sigma else likeliest_sigma(target, predicted, counts)
+        sigma = y.new_full((), self.forward.sigma) if self.forward.sigma else likeliest_sigma(target, predicted, counts)
         likelihood = log_normal(target, predicted, sigma, counts)  # [K, B]
         bound = elbo(likelihood, q, z, self.kl_weight)
         hidden = counts & ~m_seen if self.masked and self.hide else counts

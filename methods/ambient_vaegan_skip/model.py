@@ -80,9 +80,8 @@ class SkipVAEGAN(Learner):
         q = Gaussian(torch.where(own, q.mean, p.mean), torch.where(own, q.log_variance, p.log_variance))
         x_g = self.dec(q.sample(generator), again.input, mask)
         predicted = self.forward.predict(x_g, s)
-        sigma = torch.as_tensor(again.sigma, device=y.device)
-        if not self.forward.sigma:
-            sigma = likeliest_sigma(target, predicted[None], counts)
+        noise = y.new_zeros(()) + again.sigma  # a number becomes a tensor without a copy from the CPU
+        sigma = noise if self.forward.sigma else likeliest_sigma(target, predicted[None], counts)
         likelihood = log_normal(target, predicted, sigma, counts)  # [B]
         information = kl(q, p)
         bound = (likelihood - self.kl_weight * information).mean()

@@ -1,0 +1,19 @@
+# Sees measurements alone; in training also the side information of each.
+module bench:
+    snakefile:
+        config["bench"]
+    config:
+        config
+
+
+use rule train from bench with:
+    input:
+        **config["protocol"],
+        y="<measured>/train.y.npy",
+        side_info="<measured>/train.side_info.npy",
+
+
+use rule restore from bench with:
+    input:
+        y="<measured>/test.y.npy",
+        model="<model>/model.pt",
