@@ -16,9 +16,7 @@ import functools
 import io
 import json
 import re
-import runpy
 import shlex
-import sys
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
@@ -149,30 +147,14 @@ def test_every_configuration_is_used_or_is_a_method_yaml(tmp_path):
             assert method_facts.read(tmp_path).title == content["title"]
 
 
-def run(module: str, *arguments: str) -> str:
-    """What `python -m MODULE ARGUMENTS` prints, in this process, and without the guard, which cannot be taken off again."""
-    out = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
-        patch.setattr(sys, "argv", [module, *arguments])
-        patch.setattr("bench.machine.limit_threads", lambda threads: None)
-        for command in ("bench.command", "training.command"):
-            patch.setattr(f"{command}.guard", lambda named, protected: None)
-        patch.delitem(sys.modules, module, raising=False)
-        try:
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
-        except SystemExit as stop:
-            assert not stop.code, stop.code
-    return out.getvalue()
-
-
 @pytest.mark.parametrize("page, line", [each for each in lines_of("python -m") if "$" not in each[1]])
-def test_a_program_has_the_flags(page, line):
+def test_a_program_has_the_flags(page, line, command):
     _, _, module, *arguments = shlex.split(line)
     if module == "pytest":
         assert [path for path in arguments if not path.startswith("-") and not (ROOT / path).is_file()] == []
         return
     words = [word for word in arguments[:1] if not word.startswith("-")] if module == "measurements.measure" else []
-    said = run(module, *words, "--help")
+    said = command(module, *words, "--help").out
     assert [flag for flag in arguments if flag.startswith("--") and flag not in said] == []
 
 
@@ -182,10 +164,9 @@ def test_programs_named_in_the_text_exist(page):
     assert [name for name in set(modules) - {"pytest"} if not ROOT.joinpath(*name.split(".")).with_suffix(".py").is_file()] == []
 
 
-def test_the_steps_by_hand_and_what_is_done_with_a_trained_model(tmp_path, monkeypatch):
+def test_the_steps_by_hand_and_what_is_done_with_a_trained_model(tmp_path, monkeypatch, command):
     """The block, on 32 images in place of a data set and with two steps of training; then the programs that read its results."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     (block,) = [block for block in blocks("sh") if BY_HAND in block.text]
     lines = block.text.replace("\\\n", " ").splitlines()
     names = dict(line.split("=", 1) for line in lines if re.match(r"\w+=", line))
@@ -197,7 +178,8 @@ def test_the_steps_by_hand_and_what_is_done_with_a_trained_model(tmp_path, monke
             images = np.random.default_rng(0).integers(0, 256, (32, 28, 28, 1), np.uint8)
             store.save_array(Path(arguments[arguments.index("--output") + 1]), images)
         else:
-            run(module, *arguments)
+            outcome = command(module, *arguments)
+            assert outcome.code == 0, f"{line}: {outcome.err}"
         done.append((module, short))
     assert ("methods.ambient_vaegan_skip.train", 1) in done and done[-1] == ("metrics.quality", 0)
     programs = [block for block in blocks("python") if "results/quick" in block.text]

@@ -1,4 +1,4 @@
-"""Median filter, the paper's non-learned method for noise."""
+"""Median filter, the original's non-learned method for noise."""
 
 from collections.abc import Iterator
 
