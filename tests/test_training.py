@@ -503,8 +503,7 @@ def paper_fit(learner, generator, checkpoint):
     return log, selection.choose(learner)
 
 
-@pytest.mark.parametrize("method", ["ambient_vaegan", "supervised"])
-@pytest.mark.parametrize("stop", [4, 6, 13])
+@pytest.mark.parametrize(("method", "stop"), [("ambient_vaegan", 4), ("supervised", 6), ("ambient_vaegan", 13)])
 def test_selection_and_fresh_measurements_continue_bit_for_bit(learner_of, method, stop, often, tmp_path):
     straight, generator = learner_of(method)
     log, facts = paper_fit(straight, generator, tmp_path / "straight.pt")
