@@ -31,6 +31,7 @@ def check(config: dict) -> dict:
     for part in ("methods", "datasets"):  # `telea:` with nothing behind it means no options
         if isinstance(config.get(part), dict):
             config[part] = {name: {} if value is None else value for name, value in config[part].items()}
+    config = with_numbers(config, schema)
     validate(config, schema, "")
     for key, key_schema in schema["properties"].items():
         if "default" in key_schema:
@@ -46,6 +47,31 @@ def check(config: dict) -> dict:
     if strange := next((name for name in config["metric_weights"] if name not in weighted), None):
         raise ConfigError(f"metric_weights.{strange}: no metric of that name needs weights{suggest(strange, weighted)}")
     return config
+
+
+def with_numbers(value, schema: dict):
+    """The value with numbers where the schema wants numbers: `--config` hands over "7" as text, and YAML reads 1e-4 as text.
+
+    A whole number may be written as 7.0. What is no number stays as it is, for `validate` to refuse.
+    """
+    if isinstance(value, dict):
+        patterns, more = schema.get("patternProperties", {}), schema.get("additionalProperties")
+
+        def schema_of(key) -> dict:
+            matching = [each for pattern, each in patterns.items() if re.search(pattern, str(key))]
+            known = schema.get("properties", {}).get(key) or next(iter(matching), more)
+            return known if isinstance(known, dict) else {}
+
+        return {key: with_numbers(each, schema_of(key)) for key, each in value.items()}
+    if isinstance(value, list):
+        return [with_numbers(each, schema.get("items", {})) for each in value]
+    if schema.get("type") in ("integer", "number") and isinstance(value, str | float):
+        try:
+            number = float(value)
+        except ValueError:
+            return value
+        return int(number) if number.is_integer() and (schema["type"] == "integer" or isinstance(value, str)) else number
+    return value
 
 
 def validate(value, schema: dict, where: str) -> None:
@@ -143,7 +169,7 @@ def complete(name: str, given: dict) -> dict:
     for section in ("train", "restore"):
         options = method[section]
         schema = {"type": "object", "additionalProperties": False, "properties": options}
-        chosen = given.get(section, {})
+        chosen = with_numbers(given.get(section, {}), schema)
         validate(chosen, schema, f"methods.{name}.{section}")
         method[section] = {option: chosen.get(option, option_schema["default"]) for option, option_schema in options.items()}
     return method

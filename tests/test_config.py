@@ -172,3 +172,25 @@ def test_a_variant_has_the_options_of_its_method_and_a_title_of_its_own():
     assert wide == median | {"title": "wide median", "restore": {"window": 5}}
     assert (wide["folder"], wide["applies"], wide["learned"]) == (str(ROOT / "methods/median"), median["applies"], False)
     assert check(changed("methods.wide", {"like": "median"}))["methods"]["wide"]["title"] == "wide"
+
+
+def test_numbers_may_come_as_text():
+    """`--config` hands over text, and YAML reads 1e-4 as text."""
+    given = {
+        "datasets": {"mnist": {"add_noise": {"sigma": "0.2"}, "drop_patch": {"size": 14.0}}},
+        "methods": {"ambient_vaegan_skip": {"train": {"steps": "7", "learning_rate": "1e-4", "share": "0.5"}}},
+        "seeds": ["0", 1.0],
+    }
+    made = check(given)
+    train = made["methods"]["ambient_vaegan_skip"]["train"]
+    assert (train["steps"], train["learning_rate"], train["share"]) == (7, 1e-4, 0.5)
+    assert isinstance(train["steps"], int)
+    assert made["seeds"] == [0, 1] and all(isinstance(seed, int) for seed in made["seeds"])
+    assert made["datasets"]["mnist"] == {"add_noise": {"sigma": 0.2}, "drop_patch": {"size": 14}}
+
+
+@pytest.mark.parametrize("text", ["seven", "7.5", ""])
+def test_text_that_is_no_such_number_is_refused(text):
+    given = {"datasets": {"mnist": {"add_noise": {"sigma": 0.2}}}, "methods": {"acsg": {"train": {"steps": text}}}}
+    with pytest.raises(ConfigError, match=r"methods\.acsg\.train\.steps: .* is not of type 'integer'"):
+        check(given)
