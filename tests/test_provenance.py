@@ -87,9 +87,16 @@ def digests(home: Path) -> dict[str, str]:
 def test_an_edit_changes_the_digests_of_what_imports_the_file_and_no_other(edited, changes, home):
     before = digests(home)
     with open(home / edited, "a") as file:
-        file.write("\n# edited")
+        file.write("\nEDITED = True")
     after = digests(home)
     assert {name for name in before if before[name] != after[name]} == changes
+
+
+def test_comments_docstrings_and_layout_of_python_do_not_count(home):
+    """So that better words do not train everything again."""
+    path, before = home / "shared/clock.py", digests(home)
+    path.write_text(f'"""Says more."""\n\n# and why\n{path.read_text()}\n\n')
+    assert digests(home) == before
 
 
 def test_a_new_file_of_a_method_counts_and_one_taken_away(home):

@@ -26,7 +26,7 @@ use rule restore from bench with:
         y="<measured>/test.y.npy",
 """
 RESTORE = '''
-from methods.contract import main
+from bench.command import main
 
 
 def restore(measured):
@@ -229,7 +229,7 @@ def copied(toy, tmp_path):
     def edited(*names: str) -> set[str]:
         kept = {path: path.read_text() for path in (tmp_path / name for name in names)}
         for path, text in kept.items():
-            path.write_text(text + "\n# edited\n")
+            path.write_text(text + "\nEDITED = True\n")
         try:
             return jobs(snakemake(toy, "-n", home=tmp_path))
         finally:
