@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-CHUNK = 256  # images that a thread decodes at a time
+IMAGES_PER_TASK = 256  # images that a thread decodes at a time
 
 
 def decode(names: list[str], one: Callable[[str], np.ndarray], shape: tuple[int, int, int]) -> np.ndarray:
@@ -19,13 +19,13 @@ def decode(names: list[str], one: Callable[[str], np.ndarray], shape: tuple[int,
     images = np.empty((len(names), *shape), np.uint8)
 
     def work(start: int) -> int:
-        for place in range(start, end := min(start + CHUNK, len(names))):
+        for place in range(start, end := min(start + IMAGES_PER_TASK, len(names))):
             images[place] = one(names[place])
         return end - start
 
     done, began, spoke = 0, time.monotonic(), time.monotonic()
     with ThreadPoolExecutor(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)) as pool:
-        for count in pool.map(work, range(0, len(names), CHUNK)):  # an error cancels what has not begun
+        for count in pool.map(work, range(0, len(names), IMAGES_PER_TASK)):  # an error cancels what has not begun
             done, now = done + count, time.monotonic()
             if now - spoke > 10 or done == len(names):
                 print(f"decoded {done}/{len(names)}  {(now - began) / done * (len(names) - done):.0f} s to go", flush=True)

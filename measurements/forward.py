@@ -114,17 +114,17 @@ class ForwardModel(ABC):
 
         The noise of the target is independent of that of ỹ: Cov(ε + τ n, ε - n / τ) = σ² - σ² = 0.
         """
-        fewer, told = self.hide(y, s, share, generator)
+        fewer, s_fewer = self.hide(y, s, share, generator)
         informs = self.informs(s, y.shape)
         if self.has_mask and self.sigma == 0:
-            return Example(fewer, told, y, informs & ~self.informs(told, y.shape), 0.0)
+            return Example(fewer, s_fewer, y, informs & ~self.informs(s_fewer, y.shape), 0.0)
         n = self.sigma * standard_normal(y, generator)
         spread = self.sigma * (1 + tau**-2) ** 0.5
         if not self.has_mask:
             return Example(y + tau * n, s, y - n / tau, informs, spread)
-        still = self.informs(told, y.shape)
+        still = self.informs(s_fewer, y.shape)
         target = where(still, y - n / tau, y)
-        return Example(where(still, y + tau * n, fewer), told, target, informs, where(still, spread + 0 * y, self.sigma))
+        return Example(where(still, y + tau * n, fewer), s_fewer, target, informs, where(still, spread + 0 * y, self.sigma))
 
 
 def where(condition: Array, x: Array, other) -> Array:

@@ -22,7 +22,7 @@ from measurements.command import add_families, measurement_of, write
 from measurements.forward import ForwardModel
 from measurements.side_info import to_disk
 
-CHUNK = 1000  # images measured at a time
+IMAGES_AT_A_TIME = 1000  # images measured at a time
 SPEAK_EVERY = 10  # seconds between lines of progress
 
 
@@ -52,8 +52,8 @@ def chunks(clean: np.ndarray, model: ForwardModel, seed: int, split: str) -> Ite
     """What `measure` gives, for one chunk of a split's images after the other, with a line of progress now and then."""
     count = len(clean)
     began = spoke = time.monotonic()
-    for start in range(0, count, CHUNK):
-        y, side_info = measure(clean[start : start + CHUNK], model, seed, split, first=start)
+    for start in range(0, count, IMAGES_AT_A_TIME):
+        y, side_info = measure(clean[start : start + IMAGES_AT_A_TIME], model, seed, split, first=start)
         yield y, side_info
         done, now = start + len(y), time.monotonic()
         if now - spoke > SPEAK_EVERY or done == count:

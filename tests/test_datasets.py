@@ -301,7 +301,7 @@ def test_faces_are_cut_and_reduced_in_the_list_s_order(split, faces, tmp_path, d
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_the_number_of_threads_changes_nothing(threads, faces, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
-    monkeypatch.setattr(decoding, "CHUNK", 2)
+    monkeypatch.setattr(decoding, "IMAGES_PER_TASK", 2)
     assert celeba.load("train", tmp_path).tobytes() == expected("train").tobytes()
 
 

@@ -714,7 +714,7 @@ def check_files(folder: Path, family: str, options: dict, name: str) -> None:
 @every_model
 @pytest.mark.parametrize("chunk", [3, 1000])
 def test_command_writes_y_side_information_counts_and_facts(model, chunk, tmp_path, monkeypatch):
-    monkeypatch.setattr(measure, "CHUNK", chunk)
+    monkeypatch.setattr(measure, "IMAGES_AT_A_TIME", chunk)
     name, options = model.name(), dataclasses.asdict(model)
     monkeypatch.setattr(sys, "argv", ["measure", *arguments(name, options, tmp_path)])
     measure.main()
@@ -729,7 +729,7 @@ def test_a_measurement_that_fails_midway_leaves_nothing(tmp_path, monkeypatch):
 
     drawn = measure.draw
     monkeypatch.setattr(measure, "draw", draw)
-    monkeypatch.setattr(measure, "CHUNK", 2)
+    monkeypatch.setattr(measure, "IMAGES_AT_A_TIME", 2)
     monkeypatch.setattr(sys, "argv", ["measure", *arguments("drop_patch", {"size": 3}, tmp_path)])
     with pytest.raises(MemoryError):
         measure.main()
