@@ -33,8 +33,11 @@ def restore(measured: Measured, *, strength: float) -> Iterator[np.ndarray]:
     profile = bm3d.BM3DProfile()
     profile.num_threads = 1  # more add up in another order each time, so that results would not repeat
     denoise = bm3d.bm3d_rgb if measured.y.shape[-1] == 3 else bm3d.bm3d  # others: patches are matched in the first channel
-    estimates = [denoise(y, sigma, profile) for y in measured.y.astype(np.float64)]
-    yield np.reshape(estimates, measured.y.shape)
+    estimates = np.array(measured.y, np.float64)
+    for y in estimates:
+        if (y != y[0, 0]).any():  # the package divides colours by their range, which a constant image has not
+            y[:] = denoise(y, sigma, profile).reshape(y.shape)
+    yield estimates
 
 
 if __name__ == "__main__":
