@@ -23,7 +23,8 @@ from benchmarks.side_by_side import Bench, parser
 from measurements.forward import ForwardModel
 from training import models
 
-METHODS = sorted(path.parent.name for path in FOLDER.glob("*/restore.py"))
+PROGRAMS = sorted(FOLDER.glob("*/restore.py"))
+METHODS = [path.parent.name for path in PROGRAMS if not (path.parent / "requirements.txt").exists()]  # packages of their own
 BATCHES = 1, TIMING_BATCH
 
 

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import runpy
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from unittest import mock
@@ -16,7 +17,20 @@ from measurements.forward import ForwardModel
 from training.learner import Learner
 
 ROOT = Path(__file__).parent.parent
-METHODS = {path.parent.name: method_facts.read(path.parent) for path in sorted((ROOT / "methods").glob("*/rules.smk"))}
+
+
+def installed(folder: Path) -> bool:
+    """Whether there are the packages that a method needs beside the benchmark's own: those of its requirements.txt, if any."""
+    path = folder / "requirements.txt"
+    lines = path.read_text().splitlines() if path.exists() else []
+    try:
+        return all(metadata.version(name) == pin for name, _, pin in (line.partition("==") for line in lines if "==" in line))
+    except metadata.PackageNotFoundError:
+        return False
+
+
+FOLDERS = [path.parent for path in sorted((ROOT / "methods").glob("*/rules.smk")) if installed(path.parent)]
+METHODS = {folder.name: method_facts.read(folder) for folder in FOLDERS}
 LEARNED = [name for name, facts in METHODS.items() if facts.learned]
 OF_ALL_TRAINING = set(yaml.safe_load(method_facts.TRAINING.read_text()))  # options that the engine takes, and no learner
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -19,5 +20,6 @@ def workflow_of(config: dict, folder: Path) -> Iterator:
     file = folder / "config.yaml"
     file.write_text(yaml.safe_dump(config, sort_keys=False))
     asked = {"config_settings": ConfigSettings(configfiles=[file]), "resource_settings": ResourceSettings(cores=1)}
-    with mock.patch.dict(os.environ), SnakemakeApi(OutputSettings(quiet=None)) as snakemake:
+    path = mock.patch.object(sys, "path", [*sys.path])  # Snakemake adds methods/, whose folders may be called like packages
+    with mock.patch.dict(os.environ), path, SnakemakeApi(OutputSettings(quiet=None)) as snakemake:
         yield snakemake.workflow(snakefile=ROOT / "Snakefile", workdir=folder, **asked)._workflow

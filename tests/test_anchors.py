@@ -73,6 +73,22 @@ def test_normalized_convolution_of_digits(digits):
     assert mean_scores(digits, restored(digits, DropIndependent(p=0.5), "test", "normalized_convolution"))[0] >= 19.8
 
 
+@pytest.mark.parametrize(
+    ("measurement", "method", "images", "psnr", "ssim"),
+    [
+        (AddNoise(sigma=0.2), "non_local_means", 100, 23.93, 0.811),
+        (DropIndependent(p=0.5), "biharmonic", 100, 22.42, 0.910),
+        (AddNoise(sigma=0.2), "bm3d", 10, 23.54, 0.893),
+    ],
+)
+def test_the_first_digits(digits, measurement, method, images, psnr, ssim):
+    """Deterministic libraries: the tolerance is for another processor or release alone."""
+    if method not in METHODS:
+        pytest.skip(f"the packages of methods/{method}/requirements.txt are not installed")
+    found = mean_scores(digits[:images], restored(digits[:images], measurement, "test", method))
+    assert found == (pytest.approx(psnr, abs=0.06), pytest.approx(ssim, abs=0.005))
+
+
 # CelebA
 
 VALUES, PATCH, NOISE = DropIndependent(p=0.9, fill=0.5), DropPatch(size=32, fill=0.5), AddNoise(sigma=0.1)

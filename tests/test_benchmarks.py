@@ -6,16 +6,21 @@ import importlib.util
 import numpy as np
 import pytest
 import torch
+from declared import FAMILIES
 from torch import Generator, nn
 
 from bench import machine
-from benchmarks import restoration, roofline, selection, side_by_side, training
+from bench.measured import Measured
+from benchmarks import choose, restoration, roofline, selection, side_by_side, training
 from benchmarks.learners import learner_of, learner_options
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, markdown, medians
 from measurements.add_noise import AddNoise
+from measurements.command import write
 from measurements.drop_independent import DropIndependent
 from measurements.drop_patch import DropPatch
 from measurements.dropping import MaskedModel
+from measurements.measure import measure
+from measurements.side_info import to_disk
 from methods.ambient_vaegan.model import AmbientVAEGAN
 from networks.architectures import ImageFormat
 from networks.initial import with_default_weights
@@ -233,3 +238,51 @@ def test_the_criterion_on_drops_is_of_seen_values_that_the_network_is_not_shown(
     assert torch.equal(told.expand_as(where) | where, theta.expand_as(where))
     if isinstance(family, DropIndependent):
         assert float(where.float().mean()) == pytest.approx(0.5 * selection.HIDDEN, rel=0.1)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_the_error_by_which_options_are_chosen_is_that_on_clean_images(family):
+    """Of the values that count, for an estimate that does not depend on the target's noise; measured exactly it is the same."""
+    x = torch.rand(200, *SHAPE, generator=seeded(0))
+    theta = family.draw(len(x), SHAPE, seeded(1))
+    s = family.side_info(theta).numpy()
+    measured = Measured(family.forward(x, theta).numpy(), family, to_disk(s))
+    example, again = choose.corrupted_again(measured, share=0.3, tau=0.5, seed=2)
+    estimate = 0.9 + 0.4 * np.float32(example.input)
+    found = np.nanmean(choose.errors(estimate, example, family, s))
+    off = (family.predict(estimate, s) - family.predict(x.numpy(), s)) ** 2
+    counted = np.broadcast_to(example.counts, off.shape)
+    per_image = [each[where].mean() for each, where in zip(off, counted, strict=True) if where.any()]
+    assert found == pytest.approx(np.mean(per_image), rel=0.03 if family.sigma else 1e-5)
+    assert again.forward.sigma == pytest.approx(family.sigma * 1.25**0.5)
+    if not family.mixes and not family.has_mask:
+        assert np.std(again.y - x.numpy()) == pytest.approx(again.forward.sigma, rel=0.02)
+
+
+def test_choosing_prints_the_best_first_and_marks_the_default(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(machine, "limit_threads", lambda threads: None)
+    clean = np.kron(np.random.default_rng(0).integers(0, 256, (12, 7, 7, 1), np.uint8), np.ones((1, 4, 4, 1), np.uint8))
+    y, stored = measure(clean, AddNoise(0.1), 0, "train")
+    facts = {"dataset": "toy", "measurement": "add_noise", "family": "add_noise", "options": {"sigma": 0.1}, "split": "train"}
+    write(tmp_path, facts, len(y), (y, stored), [(y, stored)])
+    monkeypatch.setattr("sys.argv", ["choose", "median", "--data", str(tmp_path), "--of", "window", "1", "3", "9"])
+    choose.main()
+    first, columns, *lines = capsys.readouterr().out.splitlines()
+    assert first.startswith("median on") and columns.split()[:2] == ["error", "dB"]
+    assert sorted(line.split("window ")[1] for line in lines) == ["1", "3  *", "9"]
+    assert [float(line.split()[0]) for line in lines] == sorted(float(line.split()[0]) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["acsg"], "no method that restores without learning"),
+        (["median", "--of", "width", "1"], "no option width; it has window"),
+        (["median", "--of", "window", "0"], "window is 0; it must be an integer, at least 1"),
+    ],
+)
+def test_what_cannot_be_chosen_is_one_line(given, says, tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "limit_threads", lambda threads: None)
+    monkeypatch.setattr("sys.argv", ["choose", *given, "--data", str(tmp_path)])
+    with pytest.raises(SystemExit, match=says):
+        choose.main()
