@@ -280,7 +280,7 @@ def test_the_sound_protocol_is_what_runs_and_leaves_no_trace_in_a_command(toy, s
 
 
 def test_the_paper_s_protocol_is_switched_on_from_the_command_line(sound, paper):
-    """The same jobs, less those that read single digits, with clean images of two splits for every training, in a folder of its own."""
+    """The same jobs, less those that read single digits, with clean images for every training, in a folder of its own."""
     home = "results/paper_protocol"
     assert all(f" {home}/" in line and " results/clean" not in line for line in paper)
     of_mosaic = [line for line in sound if "metrics.digit" not in line and "--labels" not in line]
