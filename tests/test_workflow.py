@@ -226,7 +226,7 @@ def copied(toy, tmp_path):
     def edited(*names: str) -> set[str]:
         kept = {path: path.read_text() for path in (tmp_path / name for name in names)}
         for path, text in kept.items():
-            path.write_text(text + "\nEDITED = True\n")
+            path.write_text(text + ("\nEDITED = True\n" if path.suffix == ".py" else "\n# edited\n"))
         try:
             return jobs(snakemake(toy, "-n", home=tmp_path))
         finally:
