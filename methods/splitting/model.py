@@ -11,9 +11,9 @@ Where values are lost a further mask of the corruption's own shape hides some of
 (Yaman et al., Magnetic Resonance in Medicine 2020) and, for denoising, Noise2Self (Batson and Royer, ICML 2019). Under noise the
 target is y - n / τ for the input y + τ n: recorrupted-to-recorrupted (R2R: Pang et al., CVPR 2021).
 
-A value that is seldom seen is seldom a target, however much there is to restore: of a measurement value i is lost with probability
-q_i = 1 - p_i, and with one more mask it is a target with p_i q_i. So 1 / p_i weighs the error as that of lost values at test does,
-as the weights of Millard and Chiew (IEEE TCI 2023) do.
+A value that is seldom seen is seldom a target, however much there is to restore: value i of a measurement is lost with
+probability q_i = 1 - p_i, and with one more mask it is a target with p_i q_i. So 1 / p_i weighs the error as that of lost values
+at test does, as the weights of Millard and Chiew (IEEE TCI 2023) do.
 """
 
 import torch

@@ -1,7 +1,7 @@
 """The ceiling of a plain U-Net: it sees the clean image x of each measurement.
 
-    x̂ = U(y, m)
-    U minimises  Σ_i c_i (x̂_i - x_i)² / Σ_i c_i,     c: not measured exactly
+x̂ = U(y, m)
+U minimises  Σ_i c_i (x̂_i - x_i)² / Σ_i c_i,     c: not measured exactly
 """
 
 import torch
