@@ -9,6 +9,7 @@ from conftest import SHAPE, batch_of, seeded
 
 from measurements.add_noise import AddNoise
 from measurements.drop_independent_noise import DropIndependentNoise
+from measurements.drop_patch import DropPatch
 from methods.noise2void.model import neighbours
 from networks.architectures import ImageFormat
 from networks.plain_unet import PlainUNet
@@ -49,6 +50,15 @@ def test_noisier_targets_weigh_less(learner, monkeypatch):
     hidden = batch["side_info"] & ~again.side_info
     weight = torch.where(hidden, 1.0, 1 / 5) * batch["side_info"]
     assert losses == [pytest.approx(float((weight * off**2).sum() / weight.sum()), rel=1e-2)]
+
+
+def test_targets_weigh_more_where_values_are_seldom_seen(learner):
+    """With `coverage` 1 by 1 / P(seen), which the mean of many masks tells."""
+    model = DropPatch(11)
+    made = learner("splitting", ImageFormat((16, 16, 1)), model, seeded(), coverage=1.0)
+    seen = model.draw(4000, (16, 16, 1), seeded(1)).float().mean(0, keepdim=True)
+    assert seen.min() < 0.5 < seen.max() and torch.allclose(1 / made.rarity, seen, atol=0.04)
+    assert (learner("splitting", MNIST, model, seeded(), coverage=0.0).rarity == 1).all()
 
 
 def test_neighbours_are_from_the_window_around_each_pixel():

@@ -3,7 +3,7 @@
     (ỹ, s̃), t, c, σ_t = recorrupt(y, s)     y corrupted once more, a target t whose noise is independent of it, where t counts, c
     x̂ = U(ỹ, m̃)
 
-    U minimises  Σ_i w_i (E[y | x̂, s]_i - t_i)² / Σ_i w_i,     w = c / (p σ_t²),   σ_t² = 1 where the target is exact
+    U minimises  Σ_i w_i (E[y | x̂, s]_i - t_i)² / Σ_i w_i,     w = c / (p^a σ_t²),   σ_t² = 1 where it is exact
 
     p_i = P(y tells of x_i) = E_θ f_θ(1)_i - E_θ f_θ(0)_i        1 where nothing is lost
 
@@ -12,8 +12,8 @@ Where values are lost a further mask of the corruption's own shape hides some of
 target is y - n / τ for the input y + τ n: recorrupted-to-recorrupted (R2R: Pang et al., CVPR 2021).
 
 A value that is seldom seen is seldom a target, however much there is to restore: value i of a measurement is lost with
-probability q_i = 1 - p_i, and with one more mask it is a target with p_i q_i. So 1 / p_i weighs the error as that of lost values
-at test does, as the weights of Millard and Chiew (IEEE TCI 2023) do.
+probability q_i = 1 - p_i, and with one more mask it is a target with p_i q_i. So with a = 1 (`coverage`) the error is weighted as
+that of lost values at test is (Millard and Chiew, IEEE TCI 2023), and with a = 0 as the targets come.
 """
 
 import torch
@@ -38,6 +38,7 @@ class Splitting(Learner):
         *,
         share: float,
         tau: float,
+        coverage: float,
         learning_rate: float,
     ):
         self.forward, self.share, self.tau, self.peak = forward, share, tau, learning_rate
@@ -45,7 +46,8 @@ class Splitting(Learner):
         self.networks = {"unet": self.unet}
         self.optimizers = {"unet": adam(self.unet.parameters(), learning_rate)}
         black = torch.zeros(1, *images.shape, device=generator.device)
-        self.seen = (forward.mean(black + 1) - forward.mean(black)).clamp_min(1e-6)  # p; never seen, never a target
+        seen = (forward.mean(black + 1) - forward.mean(black)).clamp_min(1e-6)  # p; what is never seen is no target
+        self.rarity = seen**-coverage
 
     def learning_rate(self, step: int) -> float:
         return rise_and_fall(self.peak, step, self.steps)
@@ -58,7 +60,7 @@ class Splitting(Learner):
         y, s = batch["y"], batch["side_info"]
         again = self.forward.recorrupt(y, s, generator, share=self.share, tau=self.tau)
         x = self.restored(again.input, again.side_info)
-        w = again.counts / self.seen / (again.sigma**2 if self.forward.sigma else 1)
+        w = again.counts * self.rarity / (again.sigma**2 if self.forward.sigma else 1)
         loss = (w * (self.forward.predict(x, s) - again.target) ** 2).sum() / w.sum()
         update(self.optimizers, {"unet": loss})
         return {"loss": loss.detach()}
