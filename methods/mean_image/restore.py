@@ -10,20 +10,22 @@ import store
 from bench.command import main
 from bench.measured import Measured
 from measurements.forward import ForwardModel
-from measurements.side_info import from_disk
+
+
+def mean_of(training: Measured) -> np.ndarray:
+    """Σ m ⊙ y / Σ m over measurements, m where they inform: [H, W, C]; where none does, the mean of the rest."""
+    total, seen = np.zeros(training.y.shape[1:]), np.zeros(training.y.shape[1:])
+    for start in range(0, len(training.y), 1000):
+        part = training[start : start + 1000]
+        total += (part.informs * part.y.astype(np.float64)).sum(0)
+        seen += part.informs.sum(0)
+    return np.where(seen > 0, total / np.maximum(seen, 1), total.sum() / seen.sum())
 
 
 @functools.cache
 def mean_image(train_y: Path, train_side_info: Path, forward: ForwardModel) -> np.ndarray:
-    """Σ m ⊙ y / Σ m over the training measurements, m where they inform: [H, W, C]; where none does, the mean of the rest."""
-    y, side_info = store.load_array(train_y), store.load_array(train_side_info)
-    total, seen = np.zeros(y.shape[1:]), np.zeros(y.shape[1:])
-    for start in range(0, len(y), 1000):
-        part = y[start : start + 1000].astype(np.float64)
-        mask = forward.informs(from_disk(side_info[start : start + 1000], part.shape), part.shape)
-        total += (mask * part).sum(0)
-        seen += mask.sum(0)
-    return np.where(seen > 0, total / np.maximum(seen, 1), total.sum() / seen.sum())
+    """That of all training measurements."""
+    return mean_of(Measured(store.load_array(train_y), forward, store.load_array(train_side_info)))
 
 
 def restore(measured: Measured, *, train_y: Path, train_side_info: Path) -> Iterator[np.ndarray]:
