@@ -1,8 +1,8 @@
 """Mixture of Gaussians, E[x | y], fitted to the training measurements alone (Ghahramani and Jordan 1994; mixture.py).
 
-Each Gaussian is a factor analyser (Ghahramani and Hinton 1996). It starts from the linear estimate: μ_k are estimates of training
-images, moved by a few steps without factors, and F_k the leading directions of the covariance. Images of more than 4,096 values are
-cut into windows and averaged again, as in methods/linear_mmse.
+Each Gaussian is a factor analyser (Ghahramani and Hinton 1996). It starts from the linear estimate: μ_k are estimates of
+training images, moved by a few steps without factors, and F_k the leading directions of the covariance. Images of more than 4,096
+values are cut into windows and averaged again, as in methods/linear_mmse.
 """
 
 import functools
