@@ -29,7 +29,7 @@ def best(values: Sequence[float], estimate: Callable[[Measured, float], np.ndarr
     import torch  # here, as a module of this room that most methods import must not
 
     held = held.loaded()
-    y, s = torch.from_numpy(held.y), torch.from_numpy(np.array(held.side_info))
+    y, s = torch.from_numpy(np.array(held.y)), torch.from_numpy(np.array(held.side_info))
     example = held.forward.recorrupt(y, s, torch.Generator().manual_seed(0), share=SHARE, tau=TAU)
     input_, target, counts = (each.numpy() for each in (example.input, example.target, example.counts))
     harder = Measured(input_, held.forward, to_disk(example.side_info.numpy()))

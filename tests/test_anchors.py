@@ -89,6 +89,19 @@ def test_the_first_digits(digits, measurement, method, images, psnr, ssim):
     assert found == (pytest.approx(psnr, abs=0.06), pytest.approx(ssim, abs=0.005))
 
 
+@pytest.mark.parametrize(
+    ("measurement", "psnr"), [(DropIndependent(p=0.5), 22.20), (DropPatch(size=14), 17.84), (AddNoise(sigma=0.2), 21.80)]
+)
+def test_linear_mmse_of_digits(digits, tmp_path, measurement, psnr):
+    """On the first 500 digits; mean and covariance are those of 20,000 training measurements."""
+    for name, array in zip(("y", "side_info"), measure(mnist.load("train", DATA)[:20000], measurement, 0, "train"), strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    files = {"train_y": tmp_path / "y.npy", "train_side_info": tmp_path / "side_info.npy"}
+    assert mean_scores(digits[:500], restored(digits[:500], measurement, "test", "linear_mmse", **files))[0] == pytest.approx(
+        psnr, abs=0.1
+    )
+
+
 # CelebA
 
 VALUES, PATCH, NOISE = DropIndependent(p=0.9, fill=0.5), DropPatch(size=32, fill=0.5), AddNoise(sigma=0.1)

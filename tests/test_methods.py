@@ -37,6 +37,7 @@ from bench.measured import Measured
 from bench.restoring import restored, sampled
 from measurements.add_noise import AddNoise
 from measurements.drop_independent import DropIndependent
+from measurements.drop_independent_noise import DropIndependentNoise
 from measurements.side_info import pack
 from options import TYPES, checked
 
@@ -393,6 +394,43 @@ def test_mean_image_by_hand(tmp_path):
     )
     (estimate,) = restore_of("mean_image")(measured, train_y=tmp_path / "y.npy", train_side_info=tmp_path / "side_info.npy")
     np.testing.assert_allclose(estimate.reshape(2, 2), [[0.9, 0.4], [0.4, 0.4]], atol=1e-3)
+
+
+def test_linear_mmse_is_the_conditional_mean_of_a_gaussian(tmp_path):
+    """Of images that are Gaussian: with the true moments exactly, with estimated ones nearly, and better than the mean image."""
+    from methods.linear_mmse.restore import Moments, conditional_mean
+
+    rng, shape, sigma = np.random.default_rng(0), (4, 4, 1), 0.1
+    factor = rng.normal(size=(16, 4)) / 8
+    C, mean = factor @ factor.T + 1e-3 * np.eye(16), np.full(16, 0.5)
+    x = rng.multivariate_normal(mean, C, 20000)
+    seen = rng.random(x.shape) >= 0.4
+    model = DropIndependentNoise(0.4, sigma)
+    y = np.where(seen, x + sigma * rng.normal(size=x.shape), 0).astype(np.float32).reshape(-1, *shape)
+    test = Measured(y[:50], model, pack(seen[:50].reshape(-1, *shape)))
+    expected = []
+    for row, o in zip(y[:50].reshape(50, -1), seen[:50], strict=True):
+        gain = C[:, o] @ np.linalg.inv(C[np.ix_(o, o)] + sigma**2 * np.eye(o.sum()))
+        expected.append(mean + gain @ (row - mean)[o])
+    exact = conditional_mean(test, Moments(mean.reshape(shape), C), 0.0).reshape(50, -1)
+    np.testing.assert_allclose(exact, expected, atol=1e-6)
+
+    store.save_array(tmp_path / "y.npy", y[50:])
+    store.save_array(tmp_path / "side_info.npy", pack(seen[50:].reshape(-1, *shape)))
+    files = {"train_y": tmp_path / "y.npy", "train_side_info": tmp_path / "side_info.npy"}
+    (estimate,) = restore_of("linear_mmse")(test, **files, images=20000)
+    assert np.abs(estimate.reshape(50, -1) - expected).mean() < 0.01
+    (plain,) = restore_of("mean_image")(test, **files)
+    assert ((estimate.reshape(50, -1) - x[:50]) ** 2).mean() < 0.5 * ((plain.reshape(50, -1) - x[:50]) ** 2).mean()
+
+
+def test_windows_that_are_cut_and_pasted_are_the_image():
+    from methods.linear_mmse.windows import Windows
+
+    for shape, places in (((28, 28, 1), 1), ((64, 64, 3), 49), ((70, 65, 1), 64)):
+        images, windows = np.random.default_rng(0).random((2, *shape)), Windows(shape)
+        assert len(windows.places) == places and len(windows.cut(images)) == 2 * places
+        np.testing.assert_allclose(windows.paste(windows.cut(images)), images)
 
 
 # Methods that see one measurement alone.

@@ -4,8 +4,8 @@
     C_ij = Σ m_i m_j (y_i - μ_i) (y_j - μ_j) / Σ m_i m_j          available pairs; σ² less on the diagonal
     x̂    = μ + C_:o (C_oo + (σ² + r) I)⁻¹ (y - μ)_o               o: where y informs
 
-Negative eigenvalues of C are set to 0, and pairs that are never available to 0 as well. The ridge r is chosen on training
-measurements that are held out. An image of more than 4,096 values is cut into overlapping windows of 16 × 16 pixels that have one
+Negative eigenvalues of C are set to 0, and so are the covariances of pairs that are never available. The ridge r is chosen on
+training measurements that are held out. An image of more than 4,096 values is cut into overlapping windows of 16 × 16 pixels that have one
 covariance, pooled over all places, and whose estimates are averaged: 64 × 64 × 3 values have 2·10⁸ covariances, too many to store
 and, under losses, to estimate.
 """

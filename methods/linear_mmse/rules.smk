@@ -1,4 +1,4 @@
-# Sees the measurements of all training images with the side information of each.
+# Sees the measurements of all training images, and every measurement with its side information.
 module bench:
     snakefile:
         config["bench"]

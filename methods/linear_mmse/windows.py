@@ -22,17 +22,14 @@ class Windows:
     @property
     def places(self) -> list[tuple[slice, slice]]:
         """The rows and columns of each; the last ones end at the image's edge."""
-        tops, lefts = (sorted({*range(0, n - s, STEP), n - s}) for n, s in zip(self.shape, self.side, strict=False))
-        (height, width), whole = self.side, (slice(0, self.shape[0]), slice(0, self.shape[1]))
-        if (height, width) == self.shape[:2]:
-            return [whole]
+        height, width = self.side
+        tops, lefts = (sorted({*range(0, n - s, STEP), n - s}) for n, s in zip(self.shape[:2], self.side, strict=True))
         return [(slice(top, top + height), slice(left, left + width)) for top in tops for left in lefts]
 
     def cut(self, images: np.ndarray) -> np.ndarray:
         """Rows, image by image."""
-        return np.stack([images[:, down, across].reshape(len(images), -1) for down, across in self.places], axis=1).reshape(
-            len(images) * len(self.places), -1
-        )
+        each = [images[:, down, across].reshape(len(images), -1) for down, across in self.places]
+        return np.stack(each, axis=1).reshape(-1, each[0].shape[1])
 
     def paste(self, rows: np.ndarray) -> np.ndarray:
         """Images, the average of the windows that cover a value."""
