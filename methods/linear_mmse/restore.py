@@ -5,9 +5,9 @@
     x̂    = μ + C_:o (C_oo + (σ² + r) I)⁻¹ (y - μ)_o               o: where y informs
 
 Negative eigenvalues of C are set to 0, and so are the covariances of pairs that are never available. The ridge r is chosen on
-training measurements that are held out. An image of more than 4,096 values is cut into overlapping windows of 16 × 16 pixels that have one
-covariance, pooled over all places, and whose estimates are averaged: 64 × 64 × 3 values have 2·10⁸ covariances, too many to store
-and, under losses, to estimate.
+training measurements that are held out. An image of more than 4,096 values is cut into overlapping windows of 16 × 16 pixels that
+have one covariance, pooled over all places, and whose estimates are averaged: 64 × 64 × 3 values have 2·10⁸ covariances, too many
+to store and, under losses, to estimate.
 """
 
 import functools
