@@ -13,7 +13,7 @@ demo: .venv/ready  ## the quick benchmark on real digits: minutes, no download b
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
 
 test: .venv/ready  ## the tests: minutes
-	$(BIN)/python -m pytest -q -n $(CORES) --dist loadfile
+	$(BIN)/python -m pytest -q -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready  ## style and the workflow's own checks
 	$(BIN)/ruff check .

@@ -26,6 +26,12 @@ IMAGES, SHAPE = 8, (28, 28, 1)
 SEARCH_STEPS = 12  # of an iterative restoration, in place of its default
 
 
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that no core is left waiting for one of them at the end."""
+    longest = ("test_workflow", "test_training", "test_examples")
+    items.sort(key=lambda item: item.path.stem not in longest)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def on_the_cpu():
     """No GPU here: this process would hold its lease while commands beside it wait for one."""
