@@ -97,6 +97,10 @@ class ForwardModel(ABC):
         exact = self.sigma == 0 and not self.mixes
         return self.informs(s, shape) if exact else spread_over(False, shape, s)
 
+    def mask(self, s: Array, shape: tuple[int, ...]) -> Array | None:
+        """What a network sees of the side information, beside y: `informs` where that is a mask, else nothing."""
+        return self.informs(s, shape) if self.has_mask else None
+
     def hide(self, y: Array, s: Array, share: float, generator) -> tuple[Array, Array]:
         """A measurement that says less, and its side information: masks hide more, in their own shape.
 

@@ -71,7 +71,7 @@ class EvidenceBound(Learner):
 
     def mask(self, s: Tensor) -> Tensor | None:
         """Where a measurement tells anything, for networks that see the mask: [B, H, W, C]."""
-        return self.forward.informs(s, (len(s), *self.shape)).expand(-1, *self.shape) if self.masked else None
+        return self.forward.mask(s, (len(s), *self.shape)) if self.masked else None
 
     def measure(self, x: Tensor, generator: Generator) -> Tensor:
         """f_θ(x) with θ drawn afresh."""

@@ -66,16 +66,12 @@ class SkipVAEGAN(Learner):
     def learning_rate(self, step: int) -> float:
         return rise_and_fall(self.peak, step, self.steps)
 
-    def mask(self, s: Tensor) -> Tensor | None:
-        """Where a measurement tells anything, if its side information is a mask: [B, H, W, C]."""
-        return self.forward.informs(s, (len(s), *self.shape)).expand(-1, *self.shape) if self.forward.has_mask else None
-
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         y, s = batch["y"], batch["side_info"]
         again = self.forward.recorrupt(y, s, generator, share=self.share, tau=self.tau)
-        mask, target, counts = self.mask(again.side_info), again.target, again.counts.expand_as(y)
+        mask, target, counts = self.forward.mask(again.side_info, y.shape), again.target, again.counts
 
-        q, p = self.enc(y, self.mask(s)), self.enc(again.input, mask)
+        q, p = self.enc(y, self.forward.mask(s, y.shape)), self.enc(again.input, mask)
         own = (torch.arange(len(y), device=y.device) >= self.prior * len(y))[:, None]  # of these images z is of q, of others of p
         q = Gaussian(torch.where(own, q.mean, p.mean), torch.where(own, q.log_variance, p.log_variance))
         x_g = self.dec(q.sample(generator), again.input, mask)
@@ -106,5 +102,5 @@ class SkipVAEGAN(Learner):
 
     def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor:
         y, s = batch["y"], batch["side_info"]
-        q = self.enc(y, self.mask(s))
-        return self.pasted(self.dec(q.sample(generator) if generator else q.mean, y, self.mask(s)), y, s)
+        q = self.enc(y, self.forward.mask(s, y.shape))
+        return self.pasted(self.dec(q.sample(generator) if generator else q.mean, y, self.forward.mask(s, y.shape)), y, s)

@@ -54,7 +54,7 @@ class Splitting(Learner):
 
     def restored(self, y: Tensor, s: Tensor) -> Tensor:
         """U(y, m): the network sees the mask where the side information is one."""
-        return self.unet(y, self.forward.informs(s, y.shape) if self.forward.has_mask else None)
+        return self.unet(y, self.forward.mask(s, y.shape))
 
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         y, s = batch["y"], batch["side_info"]

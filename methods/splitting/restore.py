@@ -34,7 +34,7 @@ def restore(measured: Measured, *, model: Path, splits: int, share: float, tau: 
     y, observed = (torch.from_numpy(part.copy()).to(where) for part in (measured.y, measured.observed))
 
     def restored(seen: Tensor, s: Tensor) -> Tensor:
-        mask = measured.forward.informs(s, seen.shape) if measured.forward.has_mask else None
+        mask = measured.forward.mask(s, seen.shape)
         return unet(seen.to(where), None if mask is None else mask.to(where))
 
     if not splits:

@@ -38,7 +38,7 @@ class SupervisedBound(Learner):
         samples: int,
         learning_rate: float,
     ):
-        self.shape, self.forward, self.peak = images.shape, forward, learning_rate
+        self.forward, self.peak = forward, learning_rate
         self.kl_weight, self.adversary, self.samples = kl_weight, adversary, samples
         planes = 2 if forward.has_mask else 1
         self.enc = with_normal_weights(Encoder, generator, *images, planes=planes, latent=latent)
@@ -55,13 +55,9 @@ class SupervisedBound(Learner):
     def learning_rate(self, step: int) -> float:
         return rise_and_fall(self.peak, step, self.steps)
 
-    def mask(self, s: Tensor) -> Tensor | None:
-        """Where a measurement tells anything, if its side information is a mask: [B, H, W, C]."""
-        return self.forward.informs(s, (len(s), *self.shape)).expand(-1, *self.shape) if self.forward.has_mask else None
-
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         x, y, s = batch["x"], batch["y"], batch["side_info"]
-        mask, everything = self.mask(s), torch.ones_like(x, dtype=torch.bool)
+        mask, everything = self.forward.mask(s, y.shape), torch.ones_like(x, dtype=torch.bool)
 
         q = self.enc(y, mask)
         z = q.at(torch.randn((self.samples, *q.mean.shape), generator=generator, device=x.device))  # [K, B, D]
@@ -70,7 +66,7 @@ class SupervisedBound(Learner):
         sigma = likeliest_sigma(x, each, everything)
         likelihood = log_normal(x, each, sigma, everything)  # [K, B]
         bound = elbo(likelihood, q, z, self.kl_weight)
-        spread = spread_loss(self.spread, x_g.detach(), mask, x, ~self.forward.observed(s, x.shape).expand_as(x), 0.0)
+        spread = spread_loss(self.spread, x_g.detach(), mask, x, ~self.forward.observed(s, x.shape), 0.0)
         losses = {"bound": -bound, "spread": spread}
         terms = {"ELBO": bound, "KL": kl(q).mean(), "sigma": sigma, "CRPS": spread}
 
@@ -85,5 +81,6 @@ class SupervisedBound(Learner):
         return {name: term.detach() for name, term in terms.items()}
 
     def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor:
-        q = self.enc(batch["y"], self.mask(batch["side_info"]))
+        y = batch["y"]
+        q = self.enc(y, self.forward.mask(batch["side_info"], y.shape))
         return self.dec(q.sample(generator) if generator else q.mean)

@@ -39,7 +39,7 @@ class SupervisedSkip(Learner):
         adversary: float,
         learning_rate: float,
     ):
-        self.shape, self.forward, self.peak = images.shape, forward, learning_rate
+        self.forward, self.peak = forward, learning_rate
         self.kl_weight, self.adversary = kl_weight, adversary
         planes = 2 if forward.has_mask else 1
         self.enc = with_normal_weights(Encoder, generator, *images, planes=planes)
@@ -56,13 +56,9 @@ class SupervisedSkip(Learner):
     def learning_rate(self, step: int) -> float:
         return rise_and_fall(self.peak, step, self.steps)
 
-    def mask(self, s: Tensor) -> Tensor | None:
-        """Where a measurement tells anything, if its side information is a mask: [B, H, W, C]."""
-        return self.forward.informs(s, (len(s), *self.shape)).expand(-1, *self.shape) if self.forward.has_mask else None
-
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         x, y, s = batch["x"], batch["y"], batch["side_info"]
-        mask, counts = self.mask(s), ~self.forward.observed(s, x.shape).expand_as(x)
+        mask, counts = self.forward.mask(s, y.shape), ~self.forward.observed(s, x.shape)
 
         q, p = self.enc(x, None if mask is None else torch.ones_like(mask)), self.enc(y, mask)
         own = (torch.arange(len(x), device=x.device) >= PRIOR * len(x))[:, None]  # of these images z is of q, of the others of p
@@ -92,5 +88,5 @@ class SupervisedSkip(Learner):
 
     def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor:
         y, s = batch["y"], batch["side_info"]
-        q = self.enc(y, self.mask(s))
-        return self.pasted(self.dec(q.sample(generator) if generator else q.mean, y, self.mask(s)), y, s)
+        q = self.enc(y, self.forward.mask(s, y.shape))
+        return self.pasted(self.dec(q.sample(generator) if generator else q.mean, y, self.forward.mask(s, y.shape)), y, s)
