@@ -9,11 +9,8 @@ does not change the training. Every evaluation is a row of the csv:
     test_psnr        the PSNR of each test image, averaged
     held_out         a criterion that needs measurements alone
 
-The criterion corrupts the validation measurements once more (`ForwardModel.recorrupt`), restores the result, and is the mean of
-(E[y | x̂, s] - target)² over the values that count: where values are lost, those that were measured and then hidden from the
-network (a tenth of the values or rows that are lost independently, so that the network's input is nearly that of the test; one
-more patch where patches are lost); under noise, all values of y - n / τ for the input y + τ n with n ~ N(0, σ²) and τ = 1/2
-(recorrupted-to-recorrupted, Pang et al., CVPR 2021). It is drawn once and the same at every evaluation.
+The criterion is that of the learning curves (`training.learning.Criterion`): it corrupts the validation measurements once more,
+restores the result, and asks how well that predicts what was taken away.
 
 Validation and test images are measured here, with the random numbers of the workflow.
 """
@@ -30,25 +27,18 @@ from torch import Generator, Tensor
 import store
 from bench import machine, method_facts
 from benchmarks.learners import BUDGET, FOLDER, learner_of
-from measurements.forward import Example, ForwardModel, from_facts
+from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure
 from metrics.quality import PSNR_CEILING
 from networks.architectures import ImageFormat
 from options import add_options
 from training import checkpoints, device
 from training.batches import as_float, on_device, unpacked_side_info
-from training.callbacks import Callback, estimated
+from training.callbacks import Callback
 from training.learner import Batch, Learner
+from training.learning import Criterion
 from training.loop import Interrupted, fit
 from training.recording import Unrecordable
-
-TAU, HIDDEN = 0.5, 0.1
-BATCH = 500  # images restored at a time
-
-
-def corrupted_again(forward: ForwardModel, batch: Batch, generator: Generator) -> Example:
-    """Measurements corrupted once more: what the network gets, what its prediction is compared with, and where."""
-    return forward.recorrupt(batch["y"], batch["side_info"], generator, share=HIDDEN, tau=TAU)
 
 
 class Evaluation(Callback):
@@ -59,31 +49,24 @@ class Evaluation(Callback):
     """
 
     def __init__(self, every: int, forward: ForwardModel, splits: dict[str, tuple[Tensor, Batch]], sees_side_info: bool):
-        super().__init__(every)
-        self.forward, self.splits, self.sees_side_info = forward, splits, sees_side_info
-        _, batch = splits["validation"]
-        self.example = corrupted_again(forward, batch, Generator(batch["y"].device).manual_seed(1))
+        self.every, self.splits = every, splits
+        self.criterion = Criterion(forward, splits["validation"][1], sees_side_info)
         self.state = {"rows": []}
 
+    def due(self, step: int, steps: int) -> bool:
+        return step % self.every == 0 or step == steps
+
     def after_step(self, step: int, learner: Learner) -> None:
-        errors = {split: image_mse(self.restored(learner, batch), x) for split, (x, batch) in self.splits.items()}
-        example = self.example
-        estimate = self.restored(learner, {"y": example.input, "side_info": example.side_info})
-        predicted = self.forward.predict(estimate, self.splits["validation"][1]["side_info"])
+        restored = {split: self.criterion.restored(learner, **batch) for split, (_, batch) in self.splits.items()}
+        errors = {split: image_mse(restored[split], x) for split, (x, _) in self.splits.items()}
         row = {
             "step": step,
             "validation_mse": float(errors["validation"].mean()),
             "test_psnr": float((-10 * errors["test"].clamp(min=10 ** (-PSNR_CEILING / 10)).log10()).mean()),
-            "held_out": float(((predicted - example.target)[example.counts] ** 2).mean()),
+            "held_out": self.criterion.error(learner),
         }
         self.state["rows"].append(row)
         print("  ".join(f"{name} {value:.6g}" for name, value in row.items()), flush=True)
-
-    def restored(self, learner: Learner, batch: Batch) -> Tensor:
-        """The learner's estimates of all images of a batch, a part of them at a time."""
-        names = ["y", "side_info"] if self.sees_side_info else ["y"]
-        parts = zip(*(batch[name].split(BATCH) for name in names), strict=True)
-        return torch.cat([estimated(learner, dict(zip(names, part, strict=True))) for part in parts])
 
 
 def image_mse(estimate: Tensor, x: Tensor) -> Tensor:
@@ -166,7 +149,7 @@ def main() -> None:
         learner = kind(images, forward, generator, **own)
         evaluation = Evaluation(args.every, forward, splits, "side_info" in args.sees)
         try:
-            fit(learner, data, generator, **budget, checkpoint=checkpoint, callback=evaluation, record=not args.plain)
+            fit(learner, data, generator, **budget, checkpoint=checkpoint, callbacks=[evaluation], record=not args.plain)
         except Interrupted as interruption:
             print(interruption, flush=True)
             sys.exit(143)

@@ -8,6 +8,8 @@
     clean              train                       clean training images: the method is a control
     fresh              train                       clean training images to measure anew, where the protocol has fresh_theta
     validation         train                       clean validation images to select by, where the protocol has clean_selection
+    held_out           train                       measurements of the validation split, for the learning curve
+    held_out_side_info train                       their side information
     model              restore, sample             what the method's own training made
 
 Beside these, and by other names, a rule may name files in the method's own folder and files that other rules of the method make.
@@ -20,16 +22,24 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.io import get_wildcard_names, is_callable, strip_wildcard_constraints
 
+import datasets
 import protocols
 
 WILDCARDS = {"dataset", "measurement", "seed", "part"}
 
 
 def protocol_inputs(config: dict) -> dict[str, str]:
-    """What the protocol adds to the inputs of every training: name -> path, as a rule module writes it."""
+    """What every training is given beside its own inputs: name -> path, as a rule module writes it.
+
+    The clean images that switches of the protocol add; and held-out measurements, for the learning curve alone. Data sets without
+    clean images have no split to hold out.
+    """
     added = {"fresh_theta": ("fresh", "train"), "clean_selection": ("validation", "validation")}
     on = protocols.parse(config["protocol"])
-    return {name: f"<results>/clean/{{dataset}}/{split}.npy" for switch, (name, split) in added.items() if switch in on}
+    given = {name: f"<results>/clean/{{dataset}}/{split}.npy" for switch, (name, split) in added.items() if switch in on}
+    if all(map(datasets.has_clean, config["datasets"])):
+        given |= {"held_out": "<measured>/validation.y.npy", "held_out_side_info": "<measured>/validation.side_info.npy"}
+    return given
 
 
 def vocabulary(config: dict, method: str, step: str) -> dict[str, str]:
@@ -38,14 +48,15 @@ def vocabulary(config: dict, method: str, step: str) -> dict[str, str]:
     measured = f"{results}/measured/{{dataset}}/{{measurement}}"
     train = {name: f"{measured}/train.{name}.npy" for name in ("y", "side_info")}
     if step == "train":
-        added = {name: path.replace("<results>", results) for name, path in protocol_inputs(config).items()}
+        given = protocol_inputs(config).items()
+        added = {name: path.replace("<results>", results).replace("<measured>", measured) for name, path in given}
         return train | {"clean": f"{results}/clean/{{dataset}}/train.npy"} | added
     test = {name: f"{measured}/test.{name}.npy" for name in ("y", "side_info")}
     model = {"model": f"{results}/models/{{dataset}}/{{measurement}}/{method}/{{seed}}/model.pt"}
     return test | {f"train_{name}": path for name, path in train.items()} | model
 
 
-EVERY_NAME = ("y", "side_info", "train_y", "train_side_info", "clean", "fresh", "validation", "model")
+EVERY_NAME = ("y", "side_info", "train_y", "train_side_info", "clean", "fresh", "validation", "held_out", "model")
 
 
 def sees(workflow, config: dict) -> dict[str, dict]:

@@ -11,8 +11,8 @@
 #
 # A named input becomes a flag of the command. A method's method.yaml says to which forward models it applies and whether it runs
 # once for each seed (bench/method_facts.py). `train` makes <model>/model.pt for each seed. A method whose restore.py has a
-# function `sample` also uses the rule `sample`, in the same way as `restore`. What a protocol hands to every training
-# (docs/protocols.md) is one more line of the inputs of `train`; it stands for nothing under the sound protocol:
+# function `sample` also uses the rule `sample`, in the same way as `restore`. What every training is given, held-out measurements
+# for its learning curve and the clean images of some protocols (docs/protocols.md), is one more line of the inputs of `train`:
 #
 #     use rule train from bench with:
 #         input:
@@ -68,6 +68,7 @@ rule train:
         model="<model>/model.pt",
         log="<model>/train.csv",
         facts="<model>/train.json",
+        learning=multiext("<model>/learning", ".csv", ".npy"),
     log:
         "<logs>/<method>/train/{dataset}.{measurement}.{seed}.log",
     conda:

@@ -70,6 +70,28 @@ rule score_timing:  # the quality of the timing batch, at each estimate in time
         "OMP_NUM_THREADS=1 python -m metrics.quality {params.inputs} --output {output} > {log} 2>&1"
 
 
+rule score_learning:  # what a training made of held-out measurements as it went on
+    input:
+        clean="<results>/clean/{dataset}/validation.npy",
+        estimates="<results>/models/{dataset}/{measurement}/{method}/{seed}/learning.npy",
+        curve="<results>/models/{dataset}/{measurement}/{method}/{seed}/learning.csv",
+    output:
+        "<results>/scores/{dataset}/{measurement}/{method}/{seed}/learning.csv",
+    log:
+        "<logs>/score/{dataset}.{measurement}/{method}/{seed}/learning.log",
+    wildcard_constraints:
+        method="[a-z0-9_]+",
+        seed="[0-9]+",
+    conda:
+        "../environment.yml"
+    params:
+        inputs=lambda wildcards, input: flags(input),
+        run=lambda wildcards: flags(dict(wildcards)),
+        code=code_of("metrics.learning"),
+    shell:
+        "OMP_NUM_THREADS=1 python -m metrics.learning {params.inputs} {params.run} --output {output} > {log} 2>&1"
+
+
 for name in METRICS_TO_RUN:  # the further rules that a program needs
     if (declared.FOLDER / f"{name}.smk").exists():
 

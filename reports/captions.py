@@ -95,6 +95,12 @@ def posterior_caption(values: pd.DataFrame) -> str:
     return caption("posterior", **{name: span(values[name]) for name in ("images", "samples")})
 
 
+def learning_caption(facts: dict, protocol: str) -> str:
+    without = ", ".join(facts["without"])
+    said = f" Without a curve, as they make no estimate while they train: {without}." if without else ""
+    return caption("learning", protocol, images=facts["images"], without=said)
+
+
 def capital(words: str) -> str:
     return words[0].upper() + words[1:]
 

@@ -39,7 +39,7 @@ def read_cells(paths: list[Path], columns: list[str], dataset: str, measurements
             if strangers := set(part[column]) - set(known):
                 sys.exit(f"{path}: {column} {', '.join(map(str, strangers))} is not among {', '.join(known)}")
         parts.append(part.assign(protocol=part.get("protocol", "sound")))  # scores made before there was another say nothing
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
 def program_of(path: Path) -> declared.Program:

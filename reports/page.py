@@ -21,6 +21,7 @@ from reports import captions, files, posterior_table, tables
 LINKS = ["table.csv", "table.md", "table.tex", "details.md", "details.tex", "differences.csv", "differences.md",
          "differences.tex", "methods.csv", "training.csv",
          "restorations.png", "restorations.pdf", "mse_time.png", "mse_time.pdf", "mse_time.json"]  # fmt: skip
+LEARNING = ["learning.png", "learning.pdf", "learning.csv"]
 POSTERIOR = ["posterior.csv", "posterior.md", "posterior.tex", "posterior.png", "posterior.pdf"]
 
 
@@ -53,17 +54,17 @@ def figure_alone(name: str, folder: Path, beside: Path, shown: dict) -> dict:
     }
 
 
-def chapter(name: str, folder: Path, beside: Path, sampled: bool) -> dict:
+def chapter(name: str, folder: Path, beside: Path, sampled: bool, learned: bool) -> dict:
     """All that page.html shows of one data set; `beside` is the folder of the page, from which its links lead.
 
-    `sampled`: whether some method has posterior samples.
+    `sampled`: whether some method has posterior samples. `learned`: whether some method learns.
     """
     must_have(folder, ["restorations.json"])
     shown = store.load_json(folder / "restorations.json")
     if "caption" in shown:  # whose figure brings its own caption is not scored
         return figure_alone(name, folder, beside, shown)
-    links = LINKS + POSTERIOR * sampled
-    must_have(folder, [*links, "notes.json", *["posterior.json"] * sampled])
+    links = LINKS + POSTERIOR * sampled + LEARNING * learned
+    must_have(folder, [*links, "notes.json", *["posterior.json"] * sampled, *["learning.json"] * learned])
     frames = ("table", "methods", "differences", "training")
     values, methods, differences, training = (files.read_csv(folder / f"{frame}.csv") for frame in frames)
     timed = store.load_json(folder / "mse_time.json")
@@ -74,6 +75,9 @@ def chapter(name: str, folder: Path, beside: Path, sampled: bool) -> dict:
         samples, seen = files.read_csv(folder / "posterior.csv"), store.load_json(folder / "posterior.json")
         grids["posterior"] = (posterior_table.posterior_table(samples, methods), captions.posterior_caption(samples))
         figures["posterior"] = (data_uri(folder / "posterior.png"), captions.caption("posterior_figure", protocol, **seen))
+    if learned:
+        curves = store.load_json(folder / "learning.json")
+        figures["learning"] = (data_uri(folder / "learning.png"), captions.learning_caption(curves, protocol))
     return {
         "name": name,
         "protocol": protocol,
@@ -102,6 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
     add = parser.add_argument
     add("--datasets", nargs="+", type=files.pair, required=True, metavar="NAME=DIR", help="the data sets, in order")
     add("--posterior", nargs="*", default=[], metavar="NAME", help="the data sets with posterior samples of some method")
+    add("--learning", nargs="*", default=[], metavar="NAME", help="the data sets on which some method learns, with its curves")
     add("--missing", type=json.loads, default={}, metavar="JSON", help="{data set: why it is absent} of those that are left out")
     add("--config", type=Path, required=True, metavar="YAML", help="the configuration of the run, shown as it is")
     add("--commit", default="unknown", help="the version of the code, as `git describe` says it")
@@ -115,7 +120,10 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(f"{given.config}: no such file; give the configuration of the run after --config")
         blocks = {"trim_blocks": True, "lstrip_blocks": True}
         pages = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, **blocks)
-        chapters = [chapter(name, path, given.output.parent, name in given.posterior) for name, path in given.datasets]
+        chapters = [
+            chapter(name, path, given.output.parent, name in given.posterior, name in given.learning)
+            for name, path in given.datasets
+        ]
         protocol = files.one_protocol(made["protocol"] for made in chapters)
         html = pages.get_template("page.html").render(
             introduction=captions.text("introduction", protocol),

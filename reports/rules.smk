@@ -9,13 +9,18 @@ TABLES = [f"{name}.csv" for name in ("table", "differences", "methods", "trainin
 TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")]
 TABLES += ["notes.json", "summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
-RESTORATIONS, MSE_TIME = ([f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time"))
+RESTORATIONS, MSE_TIME, LEARNING = ([f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time", "learning"))
+LEARNING.append("learning.csv")
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
 WITH_POSTERIOR = [name for name in config["datasets"] if RUNS.chosen(name, RUNS.sampled)]  # data sets
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
 SCORED = "|".join(datasets.with_clean())
-OF_SCORES = {name: [*TABLES, *MSE_TIME, *(POSTERIOR if name in WITH_POSTERIOR else [])] for name in datasets.with_clean()}
+WITH_CURVES = [name for name in config["datasets"] if datasets.has_clean(name) and RUNS.chosen(name, RUNS.learned)]
+OF_SCORES = {
+    name: [*TABLES, *MSE_TIME, *(LEARNING if name in WITH_CURVES else []), *(POSTERIOR if name in WITH_POSTERIOR else [])]
+    for name in datasets.with_clean()
+}
 REPORTED = {
     name: [f"{config['results']}/report/{name}/{file}" for file in (*RESTORATIONS, *OF_SCORES.get(name, []))]
     for name in config["datasets"]
@@ -116,6 +121,26 @@ rule mse_time:
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
 
 
+rule learning:
+    input:
+        RUNS.files("scores", "learning.csv", RUNS.learned),
+    output:
+        multiext("<results>/report/{dataset}/learning", *FIGURE, ".csv"),
+    log:
+        "<logs>/report/{dataset}.learning.log",
+    conda:
+        "../environment.yml"
+    params:
+        titles=TITLES,
+        order=" ".join(name for name, method in config["methods"].items() if method["learned"]),
+        measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
+        stem=subpath(output[0], strip_suffix=".png"),
+        code=code_of("reports.learning", "reports/captions"),
+    shell:
+        "python -m reports.learning --dataset {wildcards.dataset} --curves {input} --order {params.order:q} "
+        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+
+
 rule posterior:
     input:
         scores=lambda wildcards: [
@@ -173,7 +198,8 @@ rule page:
         datasets=" ".join(f"{name}={config['results']}/report/{name}" for name in config["datasets"]),
         missing=json.dumps({name: why_absent(config, name) for name in config["absent"]}),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
+        learning=" ".join(["--learning", *WITH_CURVES] if WITH_CURVES else []),
         code=code_of("reports.page", "reports/captions", "reports/page.html", *DECLARED),
     shell:
-        "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} --config {input.config} "
+        "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} {params.learning} --config {input.config} "
         "--commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"

@@ -11,12 +11,11 @@ from torch import Generator, nn
 
 from bench import machine
 from bench.measured import Measured
-from benchmarks import choose, restoration, roofline, selection, side_by_side, training
+from benchmarks import choose, restoration, roofline, side_by_side, training
 from benchmarks.learners import learner_of, learner_options
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, markdown, medians
 from measurements.add_noise import AddNoise
 from measurements.command import write
-from measurements.drop_independent import DropIndependent
 from measurements.drop_patch import DropPatch
 from measurements.dropping import MaskedModel
 from measurements.measure import measure
@@ -213,31 +212,6 @@ def test_measurements_are_of_the_family_asked_for(monkeypatch):
     dropped = bench.measured("drop_patch", 3)
     assert (~dropped.informs).sum((1, 2, 3)).tolist() == [14 * 14] * 3
     assert np.std(bench.measured("add_noise", 3).y) > 0.2
-
-
-def test_the_criterion_on_noisy_measurements_is_the_clean_error_and_a_constant():
-    """R2R: the noise of its target is independent of that of the network's input, so only σ² (1 + 1/τ²) comes on top."""
-    sigma, x = 0.2, torch.rand(200, *SHAPE, generator=seeded(0))
-    y = x + sigma * torch.randn(x.shape, generator=seeded(1))
-    batch = {"y": y, "side_info": torch.full((200, 1, 1, 1), sigma)}
-    example = selection.corrupted_again(AddNoise(sigma), batch, seeded(2))
-    estimate = 0.3 + 0.4 * example.input
-    held_out, clean = ((estimate - other)[example.counts].square().mean() for other in (example.target, x))
-    assert float(held_out - clean) == pytest.approx(sigma**2 * (1 + 1 / selection.TAU**2), rel=0.02)
-
-
-@pytest.mark.parametrize("family", [DropIndependent(0.5, fill=0.3), DropPatch(14, fill=0.3)])
-def test_the_criterion_on_drops_is_of_seen_values_that_the_network_is_not_shown(family):
-    x = torch.rand(50, *SHAPE, generator=seeded(0))
-    theta = family.draw(50, SHAPE, seeded(1))
-    batch = {"y": family.forward(x, theta), "side_info": theta}
-    y, told, wanted, where, _ = selection.corrupted_again(family, batch, seeded(2))
-    assert torch.equal(wanted[where], x[where])  # they were seen …
-    assert (y[where] == 0.3).all()  # … and are no more
-    assert not told.expand_as(where)[where].any()
-    assert torch.equal(told.expand_as(where) | where, theta.expand_as(where))
-    if isinstance(family, DropIndependent):
-        assert float(where.float().mean()) == pytest.approx(0.5 * selection.HIDDEN, rel=0.1)
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)

@@ -184,10 +184,11 @@ def test_what_a_method_sees_follows_from_the_names_of_its_inputs(rules, sees, me
         ("paper", ["fresh", "validation"], "measured afresh"),
     ],
 )
-def test_a_protocol_adds_to_every_training_what_its_switches_need(protocol, given, clean, method, tmp_path):
+def test_every_training_is_given_what_the_switches_of_the_protocol_need(protocol, given, clean, method, tmp_path):
     rules = RESTORE.format(HONEST), TRAIN.format('**config["protocol"], y="<measured>/train.y.npy"')
     with workflow_of(method(*rules, protocol=protocol), tmp_path) as workflow:
-        assert [name for name, _ in workflow.get_rule("mine_train").input.items() if name != "y"] == given
+        named = [name for name, _ in workflow.get_rule("mine_train").input.items() if name != "y"]
+        assert named == [*given, "held_out", "held_out_side_info"]  # these for the learning curve
         assert workflow.globals["RUNS"].sees["mine"]["clean"] == clean
 
 

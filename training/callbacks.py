@@ -16,25 +16,30 @@ SELECT_IMAGES = 64  # in that batch
 
 
 class Callback(ABC):
-    """Called every `every` steps of a training and after the last; the training itself goes on as if it were not there."""
+    """Called after the steps of a training that it asks for; the training itself goes on as if it were not there."""
 
-    def __init__(self, every: int):
-        self.every = every
-        self.state: dict = {}  # what it remembers (tensors, numbers, lists of them), kept in the checkpoint
+    state: dict  # what it remembers (tensors, numbers, lists of them), kept in the checkpoint
+
+    @abstractmethod
+    def due(self, step: int, steps: int) -> bool:
+        """Whether it is called after this step of a training of `steps`."""
 
     @abstractmethod
     def after_step(self, step: int, learner: Learner) -> None: ...
 
 
 class CleanSelection(Callback):
-    """Of all steps at which it is called, keep the weights with the least clean error on one batch of measurements.
+    """Of every so many steps and the last, keep the weights with the least clean error on one batch of measurements.
 
     The original selects its weights so. `protocol` are the switches in force, which say how an estimate is made.
     """
 
     def __init__(self, batch: Batch, x: Tensor, protocol: Set[str], every: int = SELECT_EVERY):
-        super().__init__(every)
-        self.batch, self.x, self.protocol = batch, x, protocol
+        self.batch, self.x, self.protocol, self.every = batch, x, protocol, every
+        self.state = {}
+
+    def due(self, step: int, steps: int) -> bool:
+        return step % self.every == 0 or step == steps
 
     def after_step(self, step: int, learner: Learner) -> None:
         if (estimate := estimated(learner, self.batch, self.protocol)) is None:

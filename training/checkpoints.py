@@ -1,4 +1,4 @@
-"""An unfinished training on the disk, and the lock that keeps a second process from continuing it too."""
+"""A training on the disk, from which it goes on, and the lock that keeps a second process from continuing it too."""
 
 import contextlib
 import inspect
@@ -16,12 +16,28 @@ from training.learner import Learner
 def name(kind: type[Learner], made_of: dict) -> str:
     """The file name of a checkpoint: what is trained, and a digest of all that makes the model, its code included.
 
-    With other options or an edited learner a training starts afresh.
+    With other options or an edited learner a training starts afresh. Where a longer training begins as a shorter one does
+    (`Learner.goes_on`), the number of steps stands at the end of the name and is no part of the digest.
     """
+    steps = ""
+    if kind.goes_on:
+        steps = f"-{made_of['options']['steps']}"
+        made_of = made_of | {"options": {name: value for name, value in made_of["options"].items() if name != "steps"}}
     sources = [inspect.getsource(sys.modules[each.__module__]) for each in kind.__mro__ if issubclass(each, Learner)]
     data = made_of["data"]
     names = data["dataset"], data["measurement"], made_of["method"], str(made_of["seed"])
-    return "-".join([*names, store.digest(made_of | {"code": sources})]) + ".pt"
+    return "-".join([*names, store.digest(made_of | {"code": sources})]) + f"{steps}.pt"
+
+
+def shorter(checkpoint: Path) -> Path | None:
+    """The longest finished training that the one of this checkpoint begins with, if any is kept."""
+    stem, _, steps = checkpoint.stem.rpartition("-")
+    kept = [path for path in checkpoint.parent.glob(f"{stem}-*.pt") if length(path) < int(steps)]
+    return max(kept, key=length, default=None)
+
+
+def length(checkpoint: Path) -> int:
+    return int(checkpoint.stem.rpartition("-")[2])
 
 
 def save(path: Path, state: dict) -> None:

@@ -25,6 +25,7 @@ from training import checkpoints, device, models
 from training.batches import as_float, measure_afresh, on_device, unpacked_side_info
 from training.callbacks import SELECT_IMAGES, CleanSelection
 from training.learner import Learner
+from training.learning import IMAGES, Criterion, LearningCurve
 from training.loop import Interrupted, fit
 from training.recording import Unrecordable
 
@@ -43,11 +44,12 @@ def main(make: type[Learner]) -> None:
     protocol = protocols.parse(facts.get("protocol", "sound"))
     check_protocol(args, protocol)
     made_of = {"method": folder.name, "options": options, "seed": args.seed, "data": facts}
-    checkpoint = args.checkpoints / checkpoints.name(make, made_of)
+    looks = {"looks": [bool(args.held_out), bool(args.validation)]}
+    checkpoint = args.checkpoints / checkpoints.name(make, made_of | looks)
 
     with store.clear_errors(), checkpoints.alone(checkpoint):
-        named = [path for path in (args.y, args.side_info, args.clean, args.fresh, args.validation) if path]
-        guard(named, protected_by(args.y))
+        named = [args.y, args.side_info, args.clean, args.fresh, args.validation, args.held_out, args.held_out_side_info]
+        guard(list(filter(None, named)), protected_by(args.y))
         where = device.take()
         forward = from_facts(facts)
         files = {"fresh": args.fresh} if args.fresh else {"y": args.y, "side_info": args.side_info}
@@ -58,10 +60,13 @@ def main(make: type[Learner]) -> None:
         models.check_savable(learner.networks)
         measure = functools.partial(measure_afresh, forward, bool(args.side_info)) if args.fresh else None
         selection = clean_selection(args, forward, facts, protocol, where) if args.validation else None
+        curve = learning_curve(args, forward, where) if args.held_out else None
+        goes_on = make.goes_on and not selection  # which would look once more, where the shorter training ended
         try:
             log = fit(
-                learner, data, generator, **budget,
-                checkpoint=checkpoint, measure=measure, callback=selection, record=not args.plain,
+                learner, data, generator, **budget, checkpoint=checkpoint,
+                shorter=checkpoints.shorter(checkpoint) if goes_on else None, keep=goes_on,
+                measure=measure, callbacks=list(filter(None, [selection, curve])), record=not args.plain,
             )  # fmt: skip
         except Interrupted as interruption:
             print(interruption, flush=True)
@@ -72,14 +77,17 @@ def main(make: type[Learner]) -> None:
         made_of |= {"threads": args.threads, "precision": "bfloat16" if has_bfloat16(where) else "float32"}
         made_of |= {"selected": selection.choose(learner)} if selection else {}
         models.save(args.output / "model.pt", learner.networks, images.shape)
+        save_curve(args.output, curve, options["batch_size"], images.shape)
         save_log(args.output, learner, log, made_of)
-        checkpoint.unlink(missing_ok=True)
+        if not goes_on:
+            checkpoint.unlink(missing_ok=True)
 
 
 def parser_of(name: str, make: type[Learner], schemas: dict[str, dict]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m methods.{name}.train",
-        description=f"{inspect.getdoc(make)}\n\nWrites model.pt, train.csv (every loss) and train.json (what was done).",
+        description=f"{inspect.getdoc(make)}\n\nWrites model.pt, train.csv (every loss), train.json (what was done), and the "
+        "learning curve: learning.csv and its estimates, learning.npy.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -88,8 +96,10 @@ def parser_of(name: str, make: type[Learner], schemas: dict[str, dict]) -> argpa
     add("--clean", type=Path, help="clean training images, .npy; only for supervised controls")
     add("--fresh", type=Path, help="protocol fresh_theta: clean training images, measured anew at every step")
     add("--validation", type=Path, help="protocol clean_selection: clean validation images, to select the weights by")
+    add("--held-out", type=Path, help="measurements to draw the learning curve from, which no training sees")
+    add("--held-out-side-info", type=Path, help="what may be told of the θ of each of these")
     add("--output", type=Path, required=True, help="folder of the model")
-    add("--checkpoints", type=Path, default=Path(".cache/checkpoints"), help="folder of unfinished trainings (%(default)s)")
+    add("--checkpoints", type=Path, default=Path(".cache/checkpoints"), help="folder of trainings that can go on (%(default)s)")
     add("--seed", type=int, default=0, help="seed of weights, batches and θ' (%(default)s)")
     add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
     add("--plain", action="store_true", help="on a GPU, run every step as it is written, not from a recording")
@@ -116,12 +126,31 @@ def clean_selection(
     return CleanSelection(batch, as_float(torch.from_numpy(np.array(clean)).to(where)), protocol)
 
 
+def learning_curve(args: argparse.Namespace, forward: ForwardModel, where: torch.device) -> LearningCurve:
+    """Looks at the first held-out measurements."""
+    y, stored = (
+        torch.from_numpy(np.array(store.load_array(path)[:IMAGES])).to(where) for path in (args.held_out, args.held_out_side_info)
+    )
+    held_out = {"y": as_float(y), "side_info": unpacked_side_info(stored, y.shape[1:])}
+    return LearningCurve(Criterion(forward, held_out, bool(args.side_info)), held_out)
+
+
+def save_curve(folder: Path, curve: LearningCurve | None, batch_size: int, shape: tuple[int, int, int]) -> None:
+    """Write learning.npy and learning.csv; both are empty where nothing was held out, or the method makes no estimate."""
+    store.save_array(folder / "learning.npy", curve.estimates() if curve else np.zeros((0, 0, *shape), np.float16))
+    save_rows(folder / "learning.csv", ["step", "images_seen", "held_out"], curve.rows(batch_size) if curve else [])
+
+
+def save_rows(path: Path, columns: list[str], rows: list[dict]) -> None:
+    with store.replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, fieldnames=columns)
+        table.writeheader()
+        table.writerows(rows)
+
+
 def save_log(folder: Path, learner: Learner, log: list[dict], made_of: dict) -> None:
     """Write train.csv and, last, train.json."""
-    with store.replacing(folder / "train.csv") as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        rows = csv.DictWriter(file, fieldnames=log[0].keys())
-        rows.writeheader()
-        rows.writerows(log)
+    save_rows(folder / "train.csv", list(log[0]), log)
     options, seconds = made_of["options"], log[-1]["seconds"]
     measured = {
         "parameters": {name: sum(p.numel() for p in net.parameters()) for name, net in learner.networks.items()},

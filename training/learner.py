@@ -1,6 +1,7 @@
 """What a learned method gives to the training engine: its networks, its optimisers, and one step."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
@@ -16,6 +17,8 @@ class Learner(ABC):
     generator   makes the initial weights and names the device
     options     those of `train` in method.yaml, as keywords
     """
+
+    goes_on: ClassVar[bool] = False  # whether no step depends on how many there will be: a finished training can then go on
 
     networks: dict[str, nn.Module]  # made with networks.initial, so that model.pt can say how to make them again
     optimizers: dict[str, Optimizer]  # by the name of what they train, as `update` takes the losses

@@ -5,7 +5,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from torch import Generator, Tensor
@@ -33,10 +33,10 @@ class Training:
         learner: Learner,
         generator: Generator,
         draw: Callable[[], Batch],
-        callback: Callback | None = None,
+        callbacks: Sequence[Callback] = (),
         record: bool = False,
     ):
-        self.learner, self.generator, self.draw, self.callback = learner, generator, draw, callback
+        self.learner, self.generator, self.draw, self.callbacks = learner, generator, draw, callbacks
         self.run = Recorded(self.one_step, generator) if record and generator.device.type == "cuda" else self.one_step
         self.step, self.log = 0, []
         self.total: dict[str, Tensor] = {}  # of each loss, since the last row of the log
@@ -49,7 +49,7 @@ class Training:
     def state(self) -> dict:
         """All that a checkpoint holds."""
         state = {name: getattr(self, name) for name in ("step", "seconds", "log", "total")}
-        state |= {"generator": self.generator.get_state(), "callback": self.callback.state if self.callback else {}}
+        state |= {"generator": self.generator.get_state(), "callbacks": [callback.state for callback in self.callbacks]}
         for part in ("networks", "optimizers"):
             state[part] = {name: each.state_dict() for name, each in getattr(self.learner, part).items()}
         return state
@@ -58,8 +58,8 @@ class Training:
         self.step, self.log, self.total = state["step"], state["log"], state["total"]
         self.began = time.monotonic() - state["seconds"]
         self.generator.set_state(state["generator"].cpu())
-        if self.callback:
-            self.callback.state = state["callback"]
+        for callback, remembered in zip(self.callbacks, state["callbacks"], strict=True):
+            callback.state = remembered
         for part in ("networks", "optimizers"):
             for name, each in getattr(self.learner, part).items():
                 each.load_state_dict(state[part][name])
@@ -91,8 +91,8 @@ class Training:
     def add_row(self) -> dict[str, float]:
         """A row of the log, the means since the last one, which are returned. Raises ValueError where one is not finite."""
         self.check()
-        rows = (self.step - 1) % LOG_EVERY + 1
-        means = {name: float(value) / rows for name, value in self.total.items()}
+        steps = self.step - (self.log[-1]["step"] if self.log else 0)
+        means = {name: float(value) / steps for name, value in self.total.items()}
         for value in self.total.values():
             value.zero_()
         self.log.append({"step": self.step, "seconds": round(self.seconds, 3), **means})
@@ -120,7 +120,9 @@ def fit(
     batch_size: int,
     checkpoint: Path,
     measure: Measure | None = None,
-    callback: Callback | None = None,
+    shorter: Path | None = None,
+    keep: bool = False,
+    callbacks: Sequence[Callback] = (),
     record: bool = True,
     say: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> list[dict]:
@@ -133,10 +135,10 @@ def fit(
     """
     learner.steps = steps
     record = record and all(values.is_cuda for values in data.values())
-    training = Training(learner, generator, lambda: draw_batch(data, batch_size, generator, measure), callback, record)
-    if checkpoint.exists():
-        training.continue_from(checkpoints.load(checkpoint, generator.device))
-        say(f"continuing at step {training.step} of {steps} ({checkpoint})")
+    training = Training(learner, generator, lambda: draw_batch(data, batch_size, generator, measure), callbacks, record)
+    if begun := next((path for path in (checkpoint, shorter) if path and path.exists()), None):
+        training.continue_from(checkpoints.load(begun, generator.device))
+        say(f"continuing at step {training.step} of {steps} ({begun})")
     for network in learner.networks.values():
         network.train()
     first, began, means = training.step, time.monotonic(), {}
@@ -146,8 +148,9 @@ def fit(
             training.advance()
             step += 1
             now = time.monotonic()
-            if callback and (step % callback.every == 0 or step == steps):
-                callback.after_step(step, learner)
+            for callback in callbacks:
+                if callback.due(step, steps):
+                    callback.after_step(step, learner)
             try:
                 if step % LOG_EVERY == 0 or step == steps:
                     means = training.add_row()
@@ -165,4 +168,6 @@ def fit(
             if stop:
                 checkpoints.save(checkpoint, training.state())
                 raise Interrupted(f"stopped at step {step} of {steps}; run again to continue ({checkpoint})")
+    if keep:
+        checkpoints.save(checkpoint, training.state())
     return training.log

@@ -24,6 +24,8 @@ from training.optimizers import rmsprop, update
 class AmbientGAN(Learner):
     """A generator whose measured samples a discriminator cannot tell from real measurements."""
 
+    goes_on = True
+
     def __init__(self, images: ImageFormat, forward: ForwardModel, generator: Generator):
         self.shape, self.forward = images.shape, forward
         self.gen, self.dis = (with_normal_weights(kind, generator, *images) for kind in (Decoder, Discriminator))

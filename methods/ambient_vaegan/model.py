@@ -61,6 +61,8 @@ class AmbientVAEGAN(Learner):
     where the released code runs the forward pass again between Enc, Dec and Dis.
     """
 
+    goes_on = True
+
     def __init__(
         self,
         images: ImageFormat,

@@ -31,6 +31,8 @@ from training.optimizers import rmsprop, update
 class Supervised(Learner):
     """The original's upper bound: a VAE-GAN that sees the clean image of each measurement. One forward pass, as there."""
 
+    goes_on = True
+
     def __init__(
         self,
         images: ImageFormat,
