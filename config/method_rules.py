@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from config.command_line import flags
+from bench import method_facts
+from config.command_line import flags, options_on
 from config.environment import has_gpu
 from config.sees import protocol_inputs
 
@@ -11,14 +12,23 @@ def method_config(config: dict, name: str, home: str) -> dict:
     method = config["methods"][name]
     folder = Path(method["folder"])
     inside = folder.parent == Path(home) / "methods"
+    train, restore = (
+        {dataset: options_on(method, section, dataset) for dataset in config["datasets"]} for section in ("train", "restore")
+    )
+    of_all = {
+        dataset: {name: options.pop(name) for name in method_facts.EVERY_RESTORATION if name in options}
+        for dataset, options in restore.items()
+    }
     return {
         "bench": f"{home}/methods/bench.smk",
         "name": name,
         "folder": str(folder),
         "package": f"methods.{folder.name}" if inside else folder.name,
         "seeded": method["seeded"],
-        "train": flags(method["train"]),
-        "restore": flags(method["restore"]),
+        "seeds": config["seeds"],
+        "train": {dataset: flags(options) for dataset, options in train.items()},
+        "restore": {dataset: flags(options) for dataset, options in restore.items()},
+        "first_images": {dataset: flags(options) for dataset, options in of_all.items()},  # not for timings and samples
         "protocol": protocol_inputs(config),  # what the protocol adds to the inputs of every training
         "gpu": 1 if has_gpu() else 0,
     }
