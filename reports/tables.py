@@ -88,7 +88,7 @@ def main_table(values: pd.DataFrame, methods: pd.DataFrame) -> Grid:
 
 
 def details(values: pd.DataFrame, methods: pd.DataFrame) -> Grid:
-    """The qualities scored the other way, where that differs; errors over the observed and the missing values; data consistency."""
+    """The qualities scored the other way where that differs, errors over observed and missing values, data consistency."""
     columns, cells = value_cells(shown.where_both_differ(values), methods, shown.details(values))
     return Grid("method", columns, sections(values, methods, cells))
 
