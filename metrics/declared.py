@@ -7,6 +7,9 @@ a row for each image. It is found by listing this folder and declares
     NEEDS = ("clean", "estimates")   the files it is given, each as a flag `--NAME PATH`: names in metrics/rules.smk
     MOSAIC = True                    only where it also scores the mosaic, one image made of 64 (protocols.py)
 
+A metric with `pasted=True` is a quality that the program scores twice, in the columns NAME and NAME_pasted: of the estimate as it
+was handed in, and of the same with the values that the measurement tells pasted in (metrics/scores.py).
+
 Which runs it applies to follows from what it needs: one that needs `labels` is for data sets with classes, one that needs
 `samples` for methods with a posterior, one that needs `weights` for configurations that name them.
 """
@@ -21,6 +24,7 @@ import protocols
 
 FOLDER = Path(__file__).parent
 IDENTITY = ["dataset", "measurement", "method", "seed", "protocol"]  # of a run, the first columns of every scores file
+PASTED = "_pasted"  # ends the column of the estimate with the observed values pasted in
 SHOWN = {  # where a metric stands, in the order of the columns
     "": "in the .csv file alone",
     "headline": "in the main table, first, and in the terminal",
@@ -41,6 +45,7 @@ class Metric(NamedTuple):
     note: str = ""  # what stands under the main table where it is scored; may hold {ceiling}, the mean of the clean test images
     absent: str = ""  # what stands there where it is not scored at all
     mosaic_alone: bool = False  # only with the protocol's switch `mosaic`
+    pasted: bool = False  # scored twice, as handed in and with the observed values pasted in
 
 
 class Program(NamedTuple):
@@ -53,6 +58,11 @@ class Program(NamedTuple):
         """Whether it is run: not where its weights are lacking, nor on single images where a mosaic is scored in their place."""
         scored = self.mosaic or self.of_samples or "mosaic" not in protocols.parse(protocol)
         return scored and ("weights" not in self.needs or self.name in weights)
+
+    @property
+    def columns(self) -> dict[str, Metric]:
+        """Every column of scores, {column: its metric}: each metric's own and, next to it, that of the pasted estimate."""
+        return {column: metric for name, metric in self.metrics.items() for column in (name, *[name + PASTED] * metric.pasted)}
 
     @property
     def of_samples(self) -> bool:
@@ -78,8 +88,8 @@ def declares(path: Path) -> bool:
 
 
 def of_estimates() -> dict[str, Metric]:
-    """The metrics of estimates, in the order of the tables."""
-    tables = [program.metrics for program in programs().values() if not program.of_samples]
+    """The columns of scores of estimates with their metrics, in the order of the tables."""
+    tables = [program.columns for program in programs().values() if not program.of_samples]
     found = [(name, metric) for table in tables for name, metric in table.items()]
     return dict(sorted(found, key=lambda each: list(SHOWN).index(each[1].shown)))
 

@@ -1,7 +1,8 @@
 """Does a restored image still show what was there? The class that a classifier of clean images sees in it.
 
-For data sets whose images have classes. With `--estimates` the restored images of a run are classified; with `--ceiling` in
-its place the clean images themselves, which gives the accuracy that restored images can reach at best.
+For data sets whose images have classes. With `--estimates` the restored images of a run are classified, as handed in and with
+the observed values pasted in; with `--ceiling` in its place the clean images themselves, which gives the accuracy that restored
+images can reach at best.
 The classifier runs on the CPU with one thread, so that the same images give the same answers.
 """
 
@@ -10,10 +11,12 @@ import sys
 import numpy as np
 
 import store
+from measurements.forward import from_facts
+from measurements.side_info import from_disk
 from metrics import scores as scores_file
-from metrics.declared import Metric
+from metrics.declared import PASTED, Metric
 
-NEEDS = ("estimates", "labels", "classifier")
+NEEDS = ("estimates", "y", "side_info", "labels", "classifier")
 METRICS = {
     "accuracy": Metric(
         "digit accuracy",
@@ -22,31 +25,39 @@ METRICS = {
         "Share of the estimates that a classifier of clean images takes for the right digit.",
         decimals=3,
         shown="main",
+        pasted=True,
         note="Digit accuracy: the share of restored images that a small network, trained once on the clean training images with "
         "their labels, assigns to the right digit; of the clean test images themselves it gets {ceiling:.3f} right.",
     )
 }
 
 
-def scores(probabilities: np.ndarray, labels: np.ndarray):
+def scores(labels: np.ndarray, probabilities: np.ndarray, of_pasted: np.ndarray | None = None):
     """A DataFrame with a row per image: its class, the predicted one, the probability of the true one, 1 if correct.
 
-    From the classifier's probabilities [N, L] and the true classes [N].
+    From the true classes [N] and the classifier's probabilities [N, L], of the images and, where there are such, of the pasted
+    ones, whose columns end in `_pasted`.
     """
     import pandas as pd  # slow to import, and Snakemake lists this file at every start
 
-    predicted = probabilities.argmax(1)
-    true = probabilities[np.arange(len(labels)), labels]
-    table = {"label": labels, "predicted": predicted, "probability": true, "accuracy": (predicted == labels).astype(int)}
+    table = {"label": labels}
+    for ending, found in {"": probabilities, PASTED: of_pasted}.items():
+        if found is not None:
+            predicted = found.argmax(1)
+            table[f"predicted{ending}"] = predicted
+            table[f"probability{ending}"] = found[np.arange(len(labels)), labels]
+            table[f"accuracy{ending}"] = (predicted == labels).astype(int)
     return pd.DataFrame(table).rename_axis("image").reset_index()
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = scores_file.parser_of("digits", __doc__, NEEDS[1:])
+    parser = scores_file.parser_of("digits", __doc__, ("labels", "classifier"), ("y", "side_info"))
     images = parser.add_mutually_exclusive_group(required=True)
     images.add_argument("--estimates", type=scores_file.Path, help=scores_file.HELP["estimates"])
     images.add_argument("--ceiling", type=scores_file.Path, help="the clean test images instead, uint8 .npy of [N, H, W, C]")
     args = parser.parse_args(arguments)
+    if args.estimates and not (args.y and args.side_info):
+        parser.error("--estimates needs --y and --side-info, the measurements that the estimates were restored from")
 
     import torch  # only here: reports read METRICS without it
 
@@ -55,11 +66,18 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     with store.clear_errors():
         images, labels = store.load_array(args.estimates or args.ceiling), np.array(store.load_array(args.labels))
+        net = digit_classifier.load(args.classifier, images.shape[-1])
+        if args.ceiling:
+            facts, filled = dict.fromkeys(scores_file.IDENTITY), images
+        else:
+            facts, forward = scores_file.facts_of(args.estimates), from_facts(store.describe(args.y))
+            y, side_info = map(store.load_array, (args.y, args.side_info))
+            y, side_info, labels = scores_file.of_restored(args.estimates, facts, images, y, side_info, labels)
+            filled = scores_file.pasted(images, y, from_disk(side_info, y.shape), forward)
         if len(images) != len(labels):
             sys.exit(f"{args.labels}: {len(labels)} labels for the {len(images)} images of {args.estimates or args.ceiling}")
-        net = digit_classifier.load(args.classifier, images.shape[-1])
-        table = scores(digit_classifier.probabilities(net, images), labels)
-        facts = scores_file.facts_of(args.estimates) if args.estimates else dict.fromkeys(scores_file.IDENTITY)
+        both = scores_file.twice(lambda some, at: digit_classifier.probabilities(net, some), images, filled)
+        table = scores(labels, *both)
         scores_file.write(args.output, table, facts)
         print(f"{args.output}: {table['accuracy'].mean():.2%} of {len(table)} images")
 

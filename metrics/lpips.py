@@ -20,10 +20,12 @@ from pathlib import Path
 import numpy as np
 
 import store
+from measurements.forward import from_facts
+from measurements.side_info import from_disk
 from metrics import scores as scores_file
-from metrics.declared import Metric
+from metrics.declared import PASTED, Metric
 
-NEEDS = ("clean", "estimates", "weights")
+NEEDS = ("clean", "y", "side_info", "estimates", "weights")
 METRICS = {
     "lpips": Metric(
         "LPIPS",
@@ -31,6 +33,7 @@ METRICS = {
         "lower",
         "Learned perceptual distance (AlexNet).",
         shown="main",
+        pasted=True,
         note="LPIPS: the learned perceptual distance of Zhang et al. 2018 with AlexNet; 0 for equal images.",
         absent="LPIPS is not shown, as the configuration names no weights for it (key metric_weights).",
     )
@@ -122,10 +125,14 @@ def main(arguments: list[str] | None = None) -> None:
 
     torch.set_num_threads(1)
     with store.clear_errors():
-        clean, estimates = store.load_array(args.clean), store.load_array(args.estimates)
-        scores_file.same_images(args.estimates, estimates, clean)
-        table = pd.DataFrame({"image": range(len(clean)), "lpips": distances(load(args.weights, args.sha256), clean, estimates)})
-        scores_file.write(args.output, table, scores_file.facts_of(args.estimates))
+        facts, forward = scores_file.facts_of(args.estimates), from_facts(store.describe(args.y))
+        clean, y, side_info, estimates = map(store.load_array, (args.clean, args.y, args.side_info, args.estimates))
+        clean, y, side_info = scores_file.of_restored(args.estimates, facts, estimates, clean, y, side_info)
+        filled = scores_file.pasted(estimates, y, from_disk(side_info, y.shape), forward)
+        network = load(args.weights, args.sha256)
+        handed_in, of_filled = scores_file.twice(lambda some, at: distances(network, clean[at], some), estimates, filled)
+        table = pd.DataFrame({"image": range(len(clean)), "lpips": handed_in, f"lpips{PASTED}": of_filled})
+        scores_file.write(args.output, table, facts)
 
 
 if __name__ == "__main__":

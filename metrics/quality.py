@@ -4,7 +4,8 @@ One row per image; for a timing batch one row per estimate in time, the mean ove
 `mosaic`, the first 64 images are scored once, as one mosaic of 8 × 8.
 
 A function of METRICS sees one image: the truth x and the estimate, float64 [H, W, C] in [0, 1], so that `data_range` is 1
-everywhere but in `ssim_range_2`, and its measurement. Its value is nan where the metric does not apply.
+everywhere but in `ssim_range_2`, and its measurement. Its value is nan where the metric does not apply. A metric with
+`pasted=True` sees x and the estimate alone, and is also given the estimate with the observed values pasted in.
 """
 
 import sys
@@ -17,7 +18,7 @@ import store
 from measurements.forward import ForwardModel, from_facts
 from measurements.side_info import from_disk
 from metrics import scores as scores_file
-from metrics.declared import Metric
+from metrics.declared import PASTED, Metric
 
 PSNR_CEILING = 60.0  # dB; a patch may hide nothing but background, and an exact estimate would make a mean infinite
 MOSAIC_SIDE = 8  # images on a side of the mosaic
@@ -92,11 +93,20 @@ def _mean_where(mask: np.ndarray, values: np.ndarray) -> float:
 NEEDS = ("clean", "y", "side_info", "shown", "estimates")
 MOSAIC = True
 METRICS = {
-    "mse": Metric("MSE", "", "lower", "Mean squared error, images in [0, 1].", mse),
+    "mse": Metric("MSE", "", "lower", "Mean squared error, images in [0, 1].", mse, pasted=True),
     "psnr": Metric(
-        "PSNR", "dB", "higher", f"10 log10(1 / MSE) of each image, at most {PSNR_CEILING:.0f} dB.", psnr, 2, "headline"
+        "PSNR",
+        "dB",
+        "higher",
+        f"10 log10(1 / MSE) of each image, at most {PSNR_CEILING:.0f} dB.",
+        psnr,
+        2,
+        "headline",
+        pasted=True,
     ),
-    "ssim": Metric("SSIM", "", "higher", "Structural similarity, 7×7 uniform window, data range 1.", ssim, 3, "headline"),
+    "ssim": Metric(
+        "SSIM", "", "higher", "Structural similarity, 7×7 uniform window, data range 1.", ssim, 3, "headline", pasted=True
+    ),
     "mse_observed": Metric(
         "MSE observed", "", "lower", "MSE over the values that the measurement shows.", mse_observed, shown="details"
     ),
@@ -134,6 +144,7 @@ METRICS = {
         3,
         "main",
         mosaic_alone=True,
+        pasted=True,
     ),
 }
 
@@ -174,15 +185,27 @@ def scores(
     rows = []
     for start in range(0, together if of_mosaic else len(clean), together):
         x, estimate, measured, known = (part[start : start + together] for part in (clean, estimates, y, side_info))
-        s, estimate = from_disk(known, y.shape), estimate.astype(np.float64)
-        arrays = [x / 255.0, estimate, measured.astype(np.float64), forward.informs(s, x.shape), forward.predict(estimate, s)]
+        s = from_disk(known, y.shape)
+        filled = scores_file.pasted(estimate, measured, s, forward).astype(np.float64)
+        x, estimate, measured = x / 255.0, estimate.astype(np.float64), measured.astype(np.float64)
+        arrays = [x, estimate, filled, measured, forward.informs(s, x.shape), forward.predict(estimate, s)]
         arrays.append(np.broadcast_to(ever, x.shape))
         if of_mosaic:
             arrays = map(mosaic, arrays)
-        (x,), (estimate,), (measured,), (informs,), (predicted,), (in_training,) = arrays
+        (x,), (estimate,), (filled,), (measured,), (informs,), (predicted,), (in_training,) = arrays
         measurement = Measurement(measured, informs, predicted, forward.sigma, in_training)
-        rows.append({name: metric.of(x, estimate, measurement) for name, metric in metrics.items()})
+        rows.append(both_ways(metrics, x, estimate, filled, measurement))
     return pd.DataFrame(rows).rename_axis("image").reset_index()
+
+
+def both_ways(metrics: dict[str, Metric], x, estimate, filled, measurement: Measurement) -> dict[str, float]:
+    """The metrics of one image and, of those scored twice, also of `filled`, the estimate with observed values pasted in."""
+    same, row = np.array_equal(estimate, filled), {}
+    for name, metric in metrics.items():
+        row[name] = metric.of(x, estimate, measurement)
+        if metric.pasted:
+            row[name + PASTED] = row[name] if same else metric.of(x, filled, measurement)
+    return row
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -206,6 +229,7 @@ def main(arguments: list[str] | None = None) -> None:
             for name in ("images", "device", "threads"):
                 table[name] = facts[name]
         else:
+            clean, y, side_info = scores_file.of_restored(args.estimates, facts, estimates, clean, y, side_info)
             table = scores(clean, estimates, y, side_info, forward, protocol, shown)
         scores_file.write(args.output, table, facts)
 

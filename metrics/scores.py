@@ -1,10 +1,21 @@
-"""The scores file that every program of this folder writes: a row for each image, the run's identity in its first columns."""
+"""The scores file that every program of this folder writes: a row for each image, the run's identity in its first columns.
+
+A quality is scored twice, as every method's estimate x̂ is handed in and as
+
+    x̂ where the measurement leaves a value open, y where y is the value of x itself (`observed`, measurements/forward.py)
+
+so that rows which hand the observed values back and rows which do not can be compared by what they infer: anybody can paste.
+"""
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 import store
+from measurements.forward import ForwardModel
 from metrics.declared import IDENTITY
 
 HELP = {
@@ -20,13 +31,14 @@ HELP = {
 }
 
 
-def parser_of(program: str, description: str, needs: tuple[str, ...]) -> argparse.ArgumentParser:
-    """The command line of a program: a flag for each file that it needs, and `--output`."""
+def parser_of(program: str, description: str, needs: tuple[str, ...], optional: tuple[str, ...] = ()) -> argparse.ArgumentParser:
+    """The command line of a program: a flag for each file that it needs or takes, and `--output`."""
     parser = argparse.ArgumentParser(
         prog=f"python -m metrics.{program}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name in needs:
-        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, type=Path, required=True, help=HELP[name])
+    for name in (*needs, *optional):
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, dest=name, type=Path, required=name in needs, help=HELP[name])
     parser.add_argument("--output", type=Path, required=True, help="the scores, .csv")
     return parser
 
@@ -44,7 +56,34 @@ def facts_of(images: Path) -> dict:
     return {"protocol": "sound"} | store.load_json(images.with_suffix(".json"))
 
 
-def same_images(path: Path, found, clean) -> None:
-    """Raise SystemExit where a file does not hold one estimate of each clean image."""
-    if found.shape != clean.shape:
-        sys.exit(f"{path}: holds {found.shape}, not estimates of the images {clean.shape}; delete it and run again")
+def of_restored(path: Path, facts: dict, estimates: np.ndarray, images: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
+    """`images` and `others`, of the whole split, cut to those that were restored: all, or the first N.
+
+    N stands in the facts as `first_images`, where a method was given fewer test images. Raises SystemExit where the file does not
+    hold one estimate of each of these images.
+    """
+    parts = [array[: facts.get("first_images")] for array in (images, *others)]
+    if estimates.shape != parts[0].shape:
+        sys.exit(f"{path}: holds {estimates.shape}, not estimates of the images {parts[0].shape}; delete it and run again")
+    return parts
+
+
+def pasted(estimates: np.ndarray, y: np.ndarray, s: np.ndarray, forward: ForwardModel) -> np.ndarray:
+    """The estimates [N, H, W, C] with y where y is a value of x; the same array where nothing is observed.
+
+    s is the side information as forward models take it.
+    """
+    observed = forward.observed(s, y.shape)
+    return np.where(observed, y, estimates) if observed.any() else estimates
+
+
+def twice(score: Callable[[np.ndarray, np.ndarray], np.ndarray], estimates: np.ndarray, filled: np.ndarray) -> list[np.ndarray]:
+    """The scores of the estimates as handed in, and of the pasted ones; images that pasting does not change are scored once.
+
+    `score(images, at)` returns an array with a row for each of `images`, whose indices in the split are `at`.
+    """
+    first = score(estimates, np.arange(len(estimates)))
+    second, changed = first.copy(), np.flatnonzero((filled != estimates).any(axis=(1, 2, 3)))
+    if len(changed):
+        second[changed] = score(filled[changed], changed)
+    return [first, second]

@@ -13,9 +13,13 @@ instead the weights of the seeds are stretched about 1 / n by √(n / (n - 1)) t
 interval where nothing but normal seeds varies: n = 2, 3, 5 plain 51, 75, 84 %; with the root alone 61, 81, 87 %; as here 93,
 95, 94 %. Where images vary more than seeds, the interval is too wide rather than too narrow. A single seed carries no
 information on others: its interval covers images alone.
+
+A method may be scored on fewer images than others. Its mean and interval are of these, and whatever compares it to another
+method (a difference, a rank) is of the images that both have, drawn as often as the replicate draws them.
 """
 
 import functools
+import itertools
 import zlib
 
 import numpy as np
@@ -62,16 +66,18 @@ class Bootstrap:
     """The mean of every method and metric on one measurement, and its replicates.
 
     `scores` are {method: [S, N, M]}: seeds (one where there are none), images, metrics; nan where a metric does not apply to
-    an image or a method is not scored on it. An image counts where all seeds have a value.
+    an image or a method is not scored on it. An image counts where all seeds have a value. `counts` is how often each replicate
+    draws each image, [REPLICATES, N].
     """
 
-    def __init__(self, scores: dict[str, np.ndarray]):
-        self.scores = scores
+    def __init__(self, scores: dict[str, np.ndarray], counts: np.ndarray | None = None):
+        self.scores, self.counts, self.parts = scores, counts, {}
         self.images, self.mean, self.draws = {}, {}, {}  # [N, M], which of them count; [M]; [REPLICATES, M]
         for method, cell in scores.items():
             count = ~np.isnan(cell).any(axis=0)
             kept = np.where(count, cell, 0)
-            *sums, sizes = np.split(image_counts(len(count)) @ np.hstack([*kept, count]), len(cell) + 1, axis=1)
+            drawn = image_counts(len(count)) if counts is None else counts
+            *sums, sizes = np.split(drawn @ np.hstack([*kept, count]), len(cell) + 1, axis=1)
             weights = seed_weights(method, len(cell))
             with np.errstate(invalid="ignore"):  # 0 / 0 where there is no image
                 self.mean[method] = kept.mean(axis=0).sum(axis=0) / count.sum(axis=0)
@@ -81,19 +87,33 @@ class Bootstrap:
 
     def minus(self, method: str, other: str, metric: int) -> tuple[float, float, float]:
         """The mean paired difference between two methods, over the images on which both are scored, and its interval."""
-        counts = [self.images[name][:, metric] for name in (method, other)]
-        both = np.logical_and(*counts)
-        if (both != np.logical_or(*counts)).any():
-            shared = {name: np.where(both, self.scores[name][..., metric], np.nan)[..., None] for name in (method, other)}
-            return Bootstrap(shared).minus(method, other, 0)
-        mean, draws = ([of[name][..., metric] for name in (method, other)] for of in (self.mean, self.draws))
-        return (mean[0] - mean[1], *interval(draws[0] - draws[1]))
+        shared = self.on_shared(method, other, metric)
+        mean, draws = (of[method][..., metric] - of[other][..., metric] for of in (shared.mean, shared.draws))
+        return (mean, *interval(draws))
+
+    def on_shared(self, method: str, other: str, metric: int) -> "Bootstrap":
+        """The same replicates over the images on which both methods are scored."""
+        one, two = (self.images[name][:, metric] for name in (method, other))
+        if (one == two).all():
+            return self
+        both = one & two
+        if (key := both.tobytes()) not in self.parts:
+            drawn = image_counts(len(both)) if self.counts is None else self.counts
+            self.parts[key] = Bootstrap({name: cell[:, both] for name, cell in self.scores.items()}, drawn[:, both])
+        return self.parts[key]
 
     def ranks(self, methods: list[str], metric: int, better: str) -> np.ndarray:
-        """The interval of the rank of each of `methods` among them: [K, 2]; 1 is the best, equals share the upper rank."""
-        draws = np.array([self.draws[method][:, metric] for method in methods]) * (1 if better == "higher" else -1)
-        draws = draws[:, ~np.isnan(draws).any(axis=0)]  # [K, R]
-        if not draws.size:
+        """The interval of the rank of each of `methods` among them: [K, 2]; 1 is the best, equals share the upper rank.
+
+        The rank in a replicate is 1 and one more for each method that is better there, on the images that both have.
+        """
+        ahead = np.empty((len(methods), len(methods), REPLICATES))  # of the second method before the first
+        for (i, one), (j, two) in itertools.combinations_with_replacement(enumerate(methods), 2):
+            shared = self.on_shared(one, two, metric)
+            ahead[i, j] = (shared.draws[two] - shared.draws[one])[:, metric] * (1 if better == "higher" else -1)
+            ahead[j, i] = -ahead[i, j]
+        ahead = ahead[..., ~np.isnan(ahead).any(axis=(0, 1))]
+        if not ahead.size:
             return np.full((len(methods), 2), np.nan)
-        ranks = 1 + (draws[None] > draws[:, None]).sum(axis=1)
+        ranks = 1 + (ahead > 0).sum(axis=1)  # [K, R]
         return np.quantile(ranks, ENDS, axis=1, method="inverted_cdf").T

@@ -5,14 +5,15 @@ from pathlib import Path
 import pandas as pd
 
 import protocols
+from reports import shown
 from reports.bootstrap import REPLICATES
 from reports.facts import device
 from reports.files import title
-from reports.tables import DETAILS, MAIN, METRICS
+from reports.shown import METRICS, protocol_of
 
 CAPTIONS = Path(__file__).parent / "captions"
 # The switches of the protocol with which a text differs from that of the sound protocol
-DIFFERS_WITH = {"introduction": "fresh_theta", "table": "mosaic", "original": "mosaic"}
+DIFFERS_WITH = {"introduction": "fresh_theta", "table": "mosaic", "original": "mosaic", "pasted": "mosaic", "other_way": "mosaic"}
 
 
 def text(name: str, protocol: str = "sound") -> str:
@@ -41,11 +42,6 @@ def span(numbers: pd.Series) -> str:
     return " to ".join(f"{int(number):,}" for number in sorted({numbers.min(), numbers.max()}))
 
 
-def protocol_of(values: pd.DataFrame) -> str:
-    """The protocol of a table.csv; those made before there was another than the sound one do not state it."""
-    return values["protocol"].iloc[0] if "protocol" in values else "sound"
-
-
 # Tables
 
 
@@ -54,22 +50,49 @@ def table_caption(values: pd.DataFrame, methods: pd.DataFrame, notes: str = "") 
     protocol = protocol_of(values)
     seeds, timed = values["seeds"][values["seeds"] > 0], methods.dropna(subset="ms_per_image")
     facts = {
-        "images": span(values["images"][values["metric"] == "psnr"]),
+        "images": f"{values['images'].max():,}",
         "replicates": f"{REPLICATES:,}",
         "seeds": span(seeds) if len(seeds) else "no method has any",
         "batch": span(timed["batch"]) if len(timed) else "64",
         "device": "; ".join(dict.fromkeys(map(device, timed.to_dict("records")))) or "not timed",
     }
+    pasted = [text("pasted", protocol)] if shown.second(values) else []
     original = [text("original", protocol)] if values["original"].notna().any() else []
-    parts = [caption("table", protocol, **facts), *metric_notes(values), *original, *absent_metrics(values), notes]
-    return " ".join(filter(None, parts))
+    of_rows = [*fewer_images(values, methods), *seeds_apart(values, methods)]
+    parts = [caption("table", protocol, **facts), *pasted, *of_rows, *metric_notes(values), *original, *absent_metrics(values)]
+    return " ".join(filter(None, [*parts, notes]))
+
+
+def fewer_images(values: pd.DataFrame, methods: pd.DataFrame) -> list[str]:
+    """What the rows of fewer test images than the others are of."""
+    counts = values.groupby("method", sort=False)["images"].max()
+    by_count: dict[int, list[str]] = {}
+    for method, name in dict(zip(methods["method"], methods["title"], strict=True)).items():
+        if counts[method] < counts.max():
+            by_count.setdefault(counts[method], []).append(name)
+    return [
+        f"Restored on the first {count:,} test images alone: {', '.join(names)}. A mean over these does not compare with one "
+        "over all images; differences, ranks and marks do, as they are taken on the images that both rows have."
+        for count, names in by_count.items()
+    ]
+
+
+def seeds_apart(values: pd.DataFrame, methods: pd.DataFrame) -> list[str]:
+    """Which rows have seeds that lie apart in a main metric, and what that means for their intervals."""
+    marked = values[values["metric"].isin(shown.main(values))]
+    marked = marked[marked["seeds_apart"]] if "seeds_apart" in marked else marked[:0]
+    titles = dict(zip(methods["method"], methods["title"], strict=True))
+    where = {titles[method]: ", ".join(title(at, {}) for at in rows.unique())
+             for method, rows in marked.groupby("method", sort=False)["measurement"]}  # fmt: skip
+    said = "; ".join(f"{name} ({at})" for name, at in where.items())
+    return [text("seeds_apart").format(rows=said)] if said else []
 
 
 def metric_notes(values: pd.DataFrame) -> list[str]:
     """What the main metrics that are shown say of themselves; PSNR and SSIM stand in the caption."""
     said = []
-    for name in MAIN:
-        here, metric = values[values["metric"] == name], METRICS[name]
+    for name, metric in shown.main(values).items():
+        here = values[values["metric"] == name]
         if metric.shown != "main" or here["mean"].isna().all():
             continue
         note, ceiling = metric.note or f"{capital(metric.title)}: {metric.says}", here["ceiling"].dropna()
@@ -82,13 +105,23 @@ def absent_metrics(values: pd.DataFrame) -> list[str]:
     """What main metrics that are not shown say of that. The mosaic has metrics of its own."""
     if "mosaic" in protocols.parse(protocol_of(values)):
         return []
-    return [METRICS[name].absent for name in MAIN if METRICS[name].absent and name not in set(values["metric"])]
+    return [metric.absent for name, metric in METRICS.items() if metric.absent and name not in set(values["metric"])]
 
 
 def details_caption(values: pd.DataFrame) -> str:
-    shown = [name for name in DETAILS if values["mean"][values["metric"] == name].notna().any()]
-    said = " ".join(f"{capital(METRICS[name].title)}: {METRICS[name].says}" for name in shown)
-    return caption("details", protocol_of(values), metrics=said)
+    found = set(shown.where_both_differ(values).dropna(subset="mean")["metric"])
+    said = [
+        f"{capital(metric.title)}: {metric.says}"
+        for name, metric in METRICS.items()
+        if metric.shown == "details" and name in found
+    ]
+    other = [text("other_way", protocol_of(values))] if found & set(shown.second(values)) else []
+    return caption("details", protocol_of(values), metrics=" ".join([*other, *said]))
+
+
+def differences_caption(values: pd.DataFrame, methods: pd.DataFrame) -> str:
+    said = [caption("differences", protocol_of(values)), *fewer_images(values, methods), *seeds_apart(values, methods)]
+    return " ".join(said)
 
 
 def posterior_caption(values: pd.DataFrame) -> str:
@@ -109,11 +142,20 @@ def capital(words: str) -> str:
 
 
 def notes(absent: dict[str, dict[str, str]], measured: dict[str, dict], titles: dict[str, str]) -> str:
-    """Which methods do not apply, and how many values no training measurement shows, as sentences.
+    """How many images were learned from, which methods do not apply, how many values no training measurement shows, as sentences.
 
     `absent` is {measurement: {method: reason}}, `measured` the facts of each measurement's training split.
     """
-    return " ".join([*methods_that_do_not_apply(absent, titles), *values_never_shown(measured)])
+    return " ".join([*images_learned_from(measured), *methods_that_do_not_apply(absent, titles), *values_never_shown(measured)])
+
+
+def images_learned_from(measured: dict[str, dict]) -> list[str]:
+    """
+    >>> images_learned_from({"drop_patch": {"images": 4000}, "add_noise": {"images": 4000}})
+    ['Training split: 4,000 images.']
+    """
+    counts = [facts["images"] for facts in measured.values() if "images" in facts]
+    return [f"Training split: {span(pd.Series(counts))} images."] if counts else []
 
 
 def methods_that_do_not_apply(absent: dict[str, dict[str, str]], titles: dict[str, str]) -> list[str]:

@@ -12,7 +12,7 @@ import store
 from metrics import declared
 
 KEYS = ["dataset", "measurement", "method", "seed", "image"]  # of a row of scores
-TIMING = ["dataset", "measurement", "method", "seed", "step", "seconds", "mse", "images", "device", "threads"]
+TIMING = ["dataset", "measurement", "method", "seed", "step", "seconds", "mse", "mse_pasted", "images", "device", "threads"]
 
 
 def read_csv(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
@@ -64,12 +64,12 @@ def read_scores(
             sys.exit(f"{path}: holds scores of posterior samples" if not of_samples else f"{path}: holds scores of estimates")
     joined, on = None, [*KEYS, "protocol", *more]
     for name, those in given.items():
-        metrics = declared.programs()[name].metrics
-        wanted = [column for column, metric in metrics.items() if not metric.mosaic_alone]
+        columns = declared.programs()[name].columns
+        wanted = [column for column, metric in columns.items() if not metric.mosaic_alone]
         rows = read_cells(those, [*KEYS, *more, *wanted], dataset, measurements, methods)
         if (twice := rows.duplicated(KEYS)).any():
             sys.exit(f"{cell(rows[twice])}: an image is scored twice in {name}.csv; give each scores file once")
-        rows = rows[[*on, *(column for column in metrics if column in rows)]]
+        rows = rows[[*on, *(column for column in columns if column in rows)]]
         if joined is None:
             joined = rows
             continue

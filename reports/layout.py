@@ -9,6 +9,12 @@ class Cell(NamedTuple):
     spread: str = ""  # ± half of the interval, or [its ends]
     bold: bool = False
     tied: bool = False  # not separated from what it is compared to: the best, or the reference
+    apart: bool = False  # its seeds lie further apart than an interval of their mean allows for
+
+    @property
+    def marks(self) -> str:
+        """What stands behind the text: † where it is tied, ‡ where its seeds lie apart."""
+        return "†" * self.tied + "‡" * self.apart
 
 
 class Column(NamedTuple):

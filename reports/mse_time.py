@@ -1,6 +1,7 @@
 """Timing → error against time, and how many times as long as one method another one takes to reach the same error.
 
-A panel for each measurement: iterative methods are curves, one-shot methods points, on a logarithmic time axis.
+A panel for each measurement: iterative methods are curves, one-shot methods points, on a logarithmic time axis. The error is that
+of the main table: with the observed values pasted into the estimate, or as handed in where the protocol scores one mosaic.
 Written as OUTPUT.png, OUTPUT.pdf and OUTPUT.json (the speed-up of every measurement).
 """
 
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 import store
-from reports import files
+from reports import files, shown
 from reports.facts import device
 
 matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
@@ -124,10 +125,10 @@ def draw(timing: pd.DataFrame, measurements, methods, titles, found: dict[str, S
         ax.set_title(files.title(measurement, {}), loc="left", fontsize=11, fontweight="bold", pad=32 if found else 8)
     for ax in axes[:, 0]:
         ax.set_ylabel("MSE")
-    shown = [method for method in methods if method in set(timing["method"])]
+    drawn = [method for method in methods if method in set(timing["method"])]
     iterative = set(timing["method"][timing["step"] > 1])
-    handles = [plt.Line2D([], [], **styles[m], linestyle="-" if m in iterative else "none") for m in shown]
-    labels = [files.title(method, titles) for method in shown]
+    handles = [plt.Line2D([], [], **styles[m], linestyle="-" if m in iterative else "none") for m in drawn]
+    labels = [files.title(method, titles) for method in drawn]
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
     devices = "; ".join(dict.fromkeys(map(device, timing.to_dict("records"))))
     images = " or ".join(f"{n:,}" for n in timing["images"].unique())
@@ -155,6 +156,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     with store.clear_errors():
         timing = files.read_cells(given.timing, files.TIMING, given.dataset, given.measurements, given.order)
+        protocol = files.one_protocol(timing["protocol"])
+        timing["mse"] = timing[shown.column_of("mse", timing.columns, protocol)]
         of_cell = curves(timing)
         found = {
             measurement: speedup(of_cell[measurement, given.fast], of_cell[measurement, given.slow])
@@ -167,7 +170,7 @@ def main(arguments: list[str] | None = None) -> None:
         files.save_figure(figure, given.output)
         facts = {
             "dataset": given.dataset,
-            "protocol": files.one_protocol(timing["protocol"]),
+            "protocol": protocol,
             "images": int(timing["images"].max()),
             "fast": pair[0],
             "slow": pair[1],

@@ -16,10 +16,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import store
-from reports import captions, files, posterior_table, tables
+from reports import captions, files, posterior_table, shown, tables
 
 LINKS = ["table.csv", "table.md", "table.tex", "details.md", "details.tex", "differences.csv", "differences.md",
-         "differences.tex", "methods.csv", "training.csv",
+         "differences.tex", "seeds.csv", "seeds.md", "seeds.tex", "methods.csv", "training.csv",
          "restorations.png", "restorations.pdf", "mse_time.png", "mse_time.pdf", "mse_time.json"]  # fmt: skip
 LEARNING = ["learning.png", "learning.pdf", "learning.csv"]
 POSTERIOR = ["posterior.csv", "posterior.md", "posterior.tex", "posterior.png", "posterior.pdf"]
@@ -42,15 +42,15 @@ def links_to(names: list[str], folder: Path, beside: Path) -> dict[str, str]:
     return {name: Path(os.path.relpath(folder / name, beside)).as_posix() for name in names}
 
 
-def figure_alone(name: str, folder: Path, beside: Path, shown: dict) -> dict:
+def figure_alone(name: str, folder: Path, beside: Path, facts: dict) -> dict:
     """What page.html shows of a data set of which nothing is scored."""
     must_have(folder, ["restorations.png", "restorations.pdf"])
     return {
         "name": name,
-        "protocol": shown["protocol"],
+        "protocol": facts["protocol"],
         "tables": {},
-        "figures": {"restorations": (data_uri(folder / "restorations.png"), shown["caption"])},
-        "links": links_to([*shown["files"], "restorations.png", "restorations.pdf"], folder, beside),
+        "figures": {"restorations": (data_uri(folder / "restorations.png"), facts["caption"])},
+        "links": links_to([*facts["files"], "restorations.png", "restorations.pdf"], folder, beside),
     }
 
 
@@ -60,15 +60,15 @@ def chapter(name: str, folder: Path, beside: Path, sampled: bool, learned: bool)
     `sampled`: whether some method has posterior samples. `learned`: whether some method learns.
     """
     must_have(folder, ["restorations.json"])
-    shown = store.load_json(folder / "restorations.json")
-    if "caption" in shown:  # whose figure brings its own caption is not scored
-        return figure_alone(name, folder, beside, shown)
+    pictured = store.load_json(folder / "restorations.json")
+    if "caption" in pictured:  # whose figure brings its own caption is not scored
+        return figure_alone(name, folder, beside, pictured)
     links = LINKS + POSTERIOR * sampled + LEARNING * learned
     must_have(folder, [*links, "notes.json", *["posterior.json"] * sampled, *["learning.json"] * learned])
-    frames = ("table", "methods", "differences", "training")
-    values, methods, differences, training = (files.read_csv(folder / f"{frame}.csv") for frame in frames)
+    frames = ("table", "methods", "differences", "seeds", "training")
+    values, methods, differences, seeds, training = (files.read_csv(folder / f"{frame}.csv") for frame in frames)
     timed = store.load_json(folder / "mse_time.json")
-    protocol = files.one_protocol([captions.protocol_of(values), *(facts.get("protocol", "sound") for facts in (shown, timed))])
+    protocol = files.one_protocol([shown.protocol_of(values), *(facts.get("protocol", "sound") for facts in (pictured, timed))])
     notes = store.load_json(folder / "notes.json")
     grids, figures = {}, {}
     if sampled:
@@ -85,12 +85,13 @@ def chapter(name: str, folder: Path, beside: Path, sampled: bool, learned: bool)
         | {
             "table": (tables.main_table(values, methods), captions.table_caption(values, methods, notes["table"])),
             "details": (tables.details(values, methods), captions.details_caption(values)),
-            "differences": (tables.differences(values, methods, differences), captions.caption("differences", protocol)),
+            "differences": (tables.differences(values, methods, differences), captions.differences_caption(values, methods)),
+            "seeds": (tables.seeds_table(values, methods, seeds), captions.caption("seeds", protocol)),
             "training": (tables.training_table(training), captions.caption("training", protocol)),
         },
         "figures": figures
         | {
-            "restorations": (data_uri(folder / "restorations.png"), captions.caption("restorations", **shown)),
+            "restorations": (data_uri(folder / "restorations.png"), captions.caption("restorations", **pictured)),
             "mse_time": (data_uri(folder / "mse_time.png"), captions.caption("mse_time", **timed)),
         },
         "trained": len(training) > 0,

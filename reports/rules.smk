@@ -5,8 +5,8 @@ from config.messages import shown_config
 from config.environment import why_absent
 from config.provenance import code_of
 
-TABLES = [f"{name}.csv" for name in ("table", "differences", "methods", "training")]
-TABLES += [f"{name}.{end}" for name in ("table", "details", "differences") for end in ("md", "tex")]
+TABLES = [f"{name}.csv" for name in ("table", "differences", "seeds", "methods", "training")]
+TABLES += [f"{name}.{end}" for name in ("table", "details", "differences", "seeds") for end in ("md", "tex")]
 TABLES += ["notes.json", "summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
 RESTORATIONS, MSE_TIME, LEARNING = ([f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time", "learning"))

@@ -7,8 +7,9 @@ import pandas as pd
 
 from metrics import declared
 from reports.bootstrap import Bootstrap, interval, separated
+from reports.seeds import apart
 
-METRICS = declared.of_estimates()
+METRICS = declared.of_estimates()  # by column
 PLACE = {metric: place for place, metric in enumerate(METRICS)}  # of a metric in arrays
 
 
@@ -28,18 +29,19 @@ def by_image(scores: pd.DataFrame, measurement: str, methods: list[str]) -> dict
 def summarise(scores: pd.DataFrame, replicates: dict[str, Bootstrap], methods: list[str]) -> pd.DataFrame:
     """A row for each measurement, method and metric that applies. `seeds` is 0 for a method without seeds.
 
-    A single image, the mosaic of the protocol's switch of that name, has no interval.
+    A single image, the mosaic of the protocol's switch of that name, has no interval. `seeds_apart` as in reports/seeds.py.
     """
     seeds = scores.groupby(["measurement", "method"])["seed"].nunique()
     rows = [
         (scores["dataset"].iloc[0], measurement, method, metric, here.mean[method][at])
         + (*(interval(here.draws[method][:, at]) if images > 1 else (np.nan, np.nan)), images, seeds[measurement, method])
+        + (apart(here.scores[method][..., at]),)
         for measurement, here in replicates.items()
         for method in here.mean
         for metric, at in PLACE.items()
         if (images := here.images[method][:, at].sum())
     ]
-    columns = ["dataset", "measurement", "method", "metric", "mean", "low", "high", "images", "seeds"]
+    columns = ["dataset", "measurement", "method", "metric", "mean", "low", "high", "images", "seeds", "seeds_apart"]
     values = pd.DataFrame(rows, columns=columns)
     for column, names in {"measurement": list(replicates), "method": methods}.items():
         if lacking := [name for name in names if name not in set(values[column])]:
@@ -47,10 +49,17 @@ def summarise(scores: pd.DataFrame, replicates: dict[str, Bootstrap], methods: l
     return values
 
 
-def leader(rows: pd.DataFrame) -> str:
-    """The method with the best mean; `rows` are of one measurement and metric."""
-    means = rows.set_index("method")["mean"]
-    return means.idxmax() if METRICS[rows["metric"].iloc[0]].better == "higher" else means.idxmin()
+def leader(rows: pd.DataFrame, replicates: Bootstrap) -> str:
+    """The method with the best mean; `rows` are of one measurement and metric.
+
+    Means over fewer images than others have do not compare. So the best of those with most images comes first, unless a method
+    is better than it on the images that both have; of several such, the one that is better by most.
+    """
+    metric = rows["metric"].iloc[0]
+    sign = 1 if METRICS[metric].better == "higher" else -1
+    most = rows[rows["images"] == rows["images"].max()].set_index("method")["mean"]
+    best = (sign * most).idxmax()
+    return max(rows["method"], key=lambda method: sign * replicates.minus(method, best, PLACE[metric])[0])
 
 
 def placed(values: pd.DataFrame, replicates: dict[str, Bootstrap], unsupervised: set[str]) -> pd.DataFrame:
@@ -69,7 +78,7 @@ def placed(values: pd.DataFrame, replicates: dict[str, Bootstrap], unsupervised:
             ranks = here.ranks(list(rows["method"]), at, METRICS[metric].better)
             values.loc[rows.index, ["rank_low", "rank_high"]] = ranks
             if competes:
-                first = leader(rows)
+                first = leader(rows, here)
                 ties = [m for m in rows["method"] if m != first and not separated(*here.minus(first, m, at)[1:])]
                 values.loc[rows.index[rows["method"].isin([first, *ties])], "best"] = "tied" if ties else "best"
     return values.astype({"rank_low": "Int64", "rank_high": "Int64"})
@@ -78,6 +87,7 @@ def placed(values: pd.DataFrame, replicates: dict[str, Bootstrap], unsupervised:
 def compare(values, replicates: dict[str, Bootstrap], unsupervised: set[str], reference: str | None) -> pd.DataFrame:
     """The mean paired difference of every row to the reference of its measurement and metric: a row each but for the reference.
 
+    `images` is the number of those that both are scored on.
     Without `reference`, and where it does not apply, that is the best row that sees no clean image.
     """
     made = []
@@ -86,10 +96,12 @@ def compare(values, replicates: dict[str, Bootstrap], unsupervised: set[str], re
         if not known and METRICS[metric].better not in ("higher", "lower"):
             continue
         competitors = rows[rows["method"].isin(unsupervised)]
-        to = reference if known else leader(rows if competitors.empty else competitors)
+        here = replicates[measurement]
+        to = reference if known else leader(rows if competitors.empty else competitors, here)
         for _, row in rows[rows["method"] != to].iterrows():
-            difference, low, high = replicates[measurement].minus(row["method"], to, PLACE[metric])
+            difference, low, high = here.minus(row["method"], to, PLACE[metric])
+            images = (here.images[row["method"]] & here.images[to])[:, PLACE[metric]].sum()
             identity = (row["dataset"], measurement, metric, row["method"], to)
-            made.append((*identity, difference, low, high, separated(low, high)))
-    columns = ["dataset", "measurement", "metric", "method", "reference", "difference", "low", "high", "separated"]
+            made.append((*identity, difference, low, high, separated(low, high), images))
+    columns = ["dataset", "measurement", "metric", "method", "reference", "difference", "low", "high", "separated", "images"]
     return pd.DataFrame(made, columns=columns)

@@ -1,15 +1,18 @@
 """Scores → the tables of one data set: first as numbers in tidy files, then the same numbers as tables.
 
-table.csv          a row for each measurement, method and metric: mean, 95 % interval, images, seeds, the original's value, the
-                   95 % interval of its rank, whether it is the best that sees no clean image, or tied with it, and the ceiling
-                   (the mean of the clean images themselves, for metrics that can score these)
+table.csv          a row for each measurement, method and metric: mean, 95 % interval, images, seeds, whether these lie apart, the
+                   original's value, the 95 % interval of its rank, whether it is the best that sees no clean image, or tied with
+                   it, and the ceiling (the mean of the clean images themselves, for metrics that can score these)
 differences.csv    a row for each measurement, metric and method but the reference: the mean paired difference to it
+seeds.csv          a row for each measurement, method with several seeds, seed and metric: its mean and spread over images
 methods.csv        a row for each method and measurement: what it may see, its parameters, its time
 training.csv       a row for each trained model
 notes.json         what the note under the main table says: which methods do not apply and why, which values are never measured
 table.md, .tex     the main table: PSNR, SSIM and other metrics that are declared for it (metrics/)
-details.md, .tex   the metrics that are declared for the details
+details.md, .tex   the metrics that are declared for the details, and those of the main table scored the other way: of estimates
+                   as handed in, or with the observed values pasted in (reports/shown.py)
 differences.*      also as .md and .tex: differences and ranks of the main metrics
+seeds.*            likewise: the main metrics of each seed
 summary.txt        PSNR / SSIM for a terminal
 """
 
@@ -18,30 +21,34 @@ from pathlib import Path
 
 import protocols
 import store
-from reports import captions, facts, files, statistics, tables, writers
+from metrics.declared import PASTED
+from reports import captions, facts, files, seeds, shown, statistics, tables, writers
 from reports.bootstrap import Bootstrap
 
 
 def ceilings(paths: list[Path]) -> dict[str, float]:
-    """The mean of each metric over the clean test images, from the files that the programs wrote of these."""
+    """The mean of each metric over the clean test images, which pasting leaves as they are, by the programs' files of these."""
     return {
-        column: float(files.read_csv(path, [column])[column].mean())
+        column: float(files.read_csv(path, [name])[name].mean())
         for path in paths
-        for column in files.program_of(path).metrics
+        for column in files.program_of(path).columns
+        for name in [column.removesuffix(PASTED)]
     }
 
 
 def summary(values, methods, dataset: str) -> str:
     """PSNR / SSIM for a terminal."""
-    protocol = captions.protocol_of(values)
-    over = f"mean over {captions.span(values['images'])} test images" if protocol == "sound" else f"protocol {protocol}"
+    protocol = shown.protocol_of(values)
+    over = f"mean over {values['images'].max():,} test images" if protocol == "sound" else f"protocol {protocol}"
     targets = " as targets" if {"fresh_theta", "clean_selection"} & protocols.parse(protocol) else ""
     below = [
         f"* best PSNR without clean images{targets}, separated from every other",
         "† tied for it: the interval of the paired difference contains zero",
     ]
+    if values["seeds_apart"][values["metric"].isin(shown.headline(values))].any():
+        below.append("‡ its seeds lie far apart; do not trust its interval (seeds.md)")
     grid = tables.headline(values, methods)
-    return writers.plain(grid, f"{dataset}: PSNR in dB / SSIM, {over}", below, len(tables.HEADLINE))
+    return writers.plain(grid, f"{dataset}: PSNR in dB / SSIM, {over}", below, len(shown.headline(values)))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -90,7 +97,9 @@ def main(arguments: list[str] | None = None) -> None:
         values = statistics.placed(values, replicates, unsupervised)
         differences = statistics.compare(values, replicates, unsupervised, given.reference)
 
-        frames = {"table": values, "differences": differences, "methods": methods, "training": training}
+        of_seeds = seeds.by_seed(scores, given.order, given.measurements)
+
+        frames = {"table": values, "differences": differences, "seeds": of_seeds, "methods": methods, "training": training}
         for name, frame in frames.items():
             files.write(given.output / f"{name}.csv", frame.to_csv(index=False))
         measured = {name: store.load_json(path) for name, path in given.measured_facts}
@@ -99,7 +108,8 @@ def main(arguments: list[str] | None = None) -> None:
         grids = {
             "table": (tables.main_table(values, methods), captions.table_caption(values, methods, notes)),
             "details": (tables.details(values, methods), captions.details_caption(values)),
-            "differences": (tables.differences(values, methods, differences), captions.caption("differences", protocol)),
+            "differences": (tables.differences(values, methods, differences), captions.differences_caption(values, methods)),
+            "seeds": (tables.seeds_table(values, methods, of_seeds), captions.caption("seeds", protocol)),
         }
         for name, (grid, below) in grids.items():
             files.write(given.output / f"{name}.md", writers.markdown(grid, below))

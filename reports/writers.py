@@ -4,7 +4,8 @@ from reports.layout import Grid
 
 LATEX = {"\\": r"\textbackslash{}", "–": "--", "±": r"$\pm$", "×": r"$\times$", "θ": r"$\theta$", "σ": r"$\sigma$",
          "²": r"$^2$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "“": "``", "”": "''", "<": "$<$", ">": "$>$",
-         "†": r"$^\dagger$", "−": "$-$", "Δ": r"$\Delta$", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}  # fmt: skip
+         "†": r"$^\dagger$", "‡": r"$^\ddagger$",
+         "−": "$-$", "Δ": r"$\Delta$", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}  # fmt: skip
 LATEX |= {character: "\\" + character for character in "&%$#_{}"}
 
 
@@ -15,7 +16,7 @@ def markdown(grid: Grid, below: str) -> str:
         return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
     def shown(cell):
-        return (f"**{cell.text}**" if cell.bold else cell.text) + "†" * cell.tied + (f" {cell.spread}" if cell.spread else "")
+        return (f"**{cell.text}**" if cell.bold else cell.text) + cell.marks + (f" {cell.spread}" if cell.spread else "")
 
     heads = [f"{column.group}<br>{column.title}" if column.group else column.title for column in grid.columns]
     sides = ["--:" if column.numeric else ":--" for column in grid.columns]
@@ -36,7 +37,7 @@ def latex(grid: Grid, below: str, label: str) -> str:
 
     def shown(cell):
         text = rf"\textbf{{{tex(cell.text)}}}" if cell.bold else tex(cell.text)
-        return text + tex("†" * cell.tied) + (rf"\,{{\tiny {tex(cell.spread)}}}" if cell.spread else "")
+        return text + tex(cell.marks) + (rf"\,{{\tiny {tex(cell.spread)}}}" if cell.spread else "")
 
     def row(cells):
         return " & ".join(cells) + r" \\"
@@ -66,7 +67,7 @@ def latex(grid: Grid, below: str, label: str) -> str:
 def plain(grid: Grid, heading: str, below: list[str], pair: int, width: int = 78) -> str:
     """A table for a terminal: the `pair` columns of a group are joined by " / ", as many groups side by side as fit.
 
-    A group's mark, * for the best and † for ties, is that of its first column.
+    A group's marks, * for the best, † for ties and ‡ for seeds that lie apart, are those of its first column.
     """
     first = 2 + max(len(label) for section in grid.sections for label, _ in section.rows)
     places = list(range(0, len(grid.columns), pair))  # of each group's first column
@@ -83,7 +84,7 @@ def plain(grid: Grid, heading: str, below: list[str], pair: int, width: int = 78
                 line = label.ljust(first)
                 for at in block:
                     cells = row[at : at + pair]
-                    mark = "*" * cells[0].bold + "†" * cells[0].tied
+                    mark = "*" * cells[0].bold + cells[0].marks
                     joined = " / ".join([f"{cells[0].text:>5}", *(cell.text for cell in cells[1:])])
                     line += (f"{joined} {mark}" if cells[0].text != "–" else "    –").ljust(widths[at])
                 lines.append(line.rstrip())

@@ -19,7 +19,7 @@ import store
 from measurements import forward, measure
 from measurements.forward import from_facts
 from measurements.side_info import from_disk, pack
-from metrics import declared, digit_classifier, digits, lpips, posterior, quality
+from metrics import declared, digit_classifier, digits, lpips, posterior, quality, scores
 from metrics.declared import IDENTITY
 from metrics.quality import PSNR_CEILING
 from reports.files import KEYS, TIMING
@@ -28,8 +28,9 @@ ROOT = Path(__file__).parents[1]
 PATCH = {"family": "drop_patch", "options": {"size": 4, "fill": 0.0}}
 NOISE = {"family": "add_noise", "options": {"sigma": 0.2}}
 FAMILIES = {"drops": PATCH, "noise": NOISE}
-METRICS = [name for name, metric in quality.METRICS.items() if not metric.mosaic_alone]
-MOSAIC_METRICS = list(quality.METRICS)
+QUALITY = declared.programs()["quality"].columns  # each metric and, of those scored twice, that of the pasted estimate
+METRICS = [name for name, metric in QUALITY.items() if not metric.mosaic_alone]
+MOSAIC_METRICS = list(QUALITY)
 
 
 @pytest.fixture
@@ -300,12 +301,71 @@ def test_a_missing_input_is_named_and_nothing_written(tmp_path, missing):
     assert not list(tmp_path.glob("*scores*"))
 
 
-def test_estimates_of_another_number_of_images_are_refused_and_nothing_written(tmp_path):
+@pytest.mark.parametrize(("count", "said"), [(4, {}), (4, {"first_images": 3}), (5, {"first_images": 4})])
+def test_estimates_of_another_number_of_images_are_refused_and_nothing_written(tmp_path, count, said):
     args, arrays = made(tmp_path, PATCH)
-    np.save(tmp_path / "estimates.npy", arrays["estimates"][:4])
-    with pytest.raises((SystemExit, ValueError)):
+    np.save(tmp_path / "estimates.npy", arrays["estimates"][:count])
+    store.save_json(tmp_path / "estimates.json", store.load_json(tmp_path / "estimates.json") | said)
+    with pytest.raises(SystemExit, match="estimates.npy: holds .* not estimates of the images .*; delete it and run") as refusal:
         quality.main(args)
-    assert not list(tmp_path.glob("*scores*"))
+    assert "\n" not in str(refusal.value) and not list(tmp_path.glob("*scores*"))
+
+
+def test_a_method_that_was_given_fewer_images_is_scored_on_the_first(tmp_path):
+    args, arrays = made(tmp_path, PATCH)
+    quality.main(args)
+    of_all = pd.read_csv(tmp_path / "scores.csv")
+    np.save(tmp_path / "estimates.npy", arrays["estimates"][:3])
+    store.save_json(tmp_path / "estimates.json", store.load_json(tmp_path / "estimates.json") | {"first_images": 3})
+    quality.main(args)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "scores.csv"), of_all[:3])
+
+
+# The observed values pasted in
+
+
+def test_the_pasted_estimate_is_scored_without_its_error_over_observed_values(tmp_path):
+    """9×8 pixels in three colours, about 0.7 of them observed: what is left of the error is that over the missing ones."""
+    args, arrays = made(tmp_path, PATCH)
+    quality.main(args)
+    table, seen = pd.read_csv(tmp_path / "scores.csv"), np.broadcast_to(arrays["side_info"], arrays["clean"].shape)
+    x, estimates = arrays["clean"] / 255, arrays["estimates"].astype(float)
+    filled = np.where(seen, arrays["y"].astype(float), estimates)
+    error = ((x - filled) ** 2).mean((1, 2, 3))
+    np.testing.assert_allclose(table["mse_pasted"], error, rtol=1e-6)
+    np.testing.assert_allclose(table["psnr_pasted"], -10 * np.log10(error), rtol=1e-6)
+    lost = (~seen).mean((1, 2, 3))
+    np.testing.assert_allclose(table["mse_pasted"], lost * table["mse_unobserved"], rtol=1e-4)  # but for the 16 bits of y
+    ssims = [ssim_by_formula(*pair) for pair in zip(x, filled, strict=True)]
+    np.testing.assert_allclose(table["ssim_pasted"], ssims, rtol=1e-6)
+    assert (table["mse_pasted"] < table["mse"]).all() and (table["mse_observed"] > 0.01).all(), "which stays as handed in"
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_pasting_changes_nothing_where_no_value_is_observed_and_leaves_the_truth_alone(model, rng):
+    clean = rng.integers(0, 256, (3, 32, 20, 3), np.uint8)
+    y, side_info = measure.measure(clean, model, 0, "test")
+    observed = model.observed(from_disk(side_info, y.shape), y.shape)
+    estimates = rng.random(clean.shape).astype(np.float16)
+    table = quality.scores(clean, estimates, y, side_info, model)
+    for name in ("mse", "psnr", "ssim"):
+        assert (table[name] == table[f"{name}_pasted"]).all() == (not observed.any())
+    exact = quality.scores(clean, np.where(observed, y, clean / 255).astype(np.float16), y, side_info, model)
+    assert (exact["mse"] == exact["mse_pasted"]).all() and exact["mse"].max() < 1e-6
+
+
+def test_an_image_that_pasting_does_not_change_is_scored_once():
+    estimates, filled, asked = np.zeros((4, 2, 2, 1)), np.zeros((4, 2, 2, 1)), []
+    filled[[1, 3], 0, 0] = 1
+
+    def score(images, at):
+        asked.append(list(at))
+        return images.sum((1, 2, 3)) + 10 * at
+
+    first, second = scores.twice(score, estimates, filled)
+    assert list(first) == [0, 10, 20, 30] and list(second) == [0, 11, 20, 31] and asked == [[0, 1, 2, 3], [1, 3]]
+    scores.twice(score, estimates, estimates)
+    assert asked[2:] == [[0, 1, 2, 3]]
 
 
 # The paper's protocol
@@ -332,6 +392,8 @@ def test_the_paper_s_protocol_scores_the_first_64_images_once_as_a_mosaic(tmp_pa
     assert row["ssim_range_2"] == pytest.approx(guessed, abs=1e-6)
     if family == "drops":
         lost = ~np.broadcast_to(mosaic_by_hand(arrays["side_info"]), x.shape)
+        filled = np.where(lost, estimate, mosaic_by_hand(arrays["y"]).astype(float))
+        assert row["ssim_pasted"] == pytest.approx(ssim_by_formula(x, filled), abs=1e-6)
         assert row["mse_unobserved"] == pytest.approx(((x - estimate)[lost] ** 2).mean())
 
 
@@ -549,9 +611,22 @@ def test_the_accuracy_of_digits_is_what_the_classifier_sees(tmp_path, monkeypatc
     store.save_json(tmp_path / "restored.json", {"dataset": "d", "measurement": "m", "method": "n", "seed": 3})
     np.save(tmp_path / "wrong.npy", wrong.astype(np.uint8))
     others = {"labels": tmp_path / "wrong.npy", "classifier": tmp_path / "a.pt", "output": tmp_path / "digits.csv"}
-    digits.main(flags(estimates=tmp_path / "restored.npy", **others))
+    # every value of the first ten measurements is lost, and those of the others, all observed, are of images of the other class
+    y, told = np.zeros(fresh.shape, np.float16), np.ones(fresh.shape, bool)
+    told[:10] = False
+    y[10:] = (fresh[10:] / 255).swapaxes(1, 2)
+    np.save(tmp_path / "test.y.npy", y)
+    np.save(tmp_path / "test.side_info.npy", pack(told))
+    store.save_json(tmp_path / "test.json", PATCH)
+    measured = ["--y", str(tmp_path / "test.y.npy"), "--side-info", str(tmp_path / "test.side_info.npy")]
+    digits.main(flags(estimates=tmp_path / "restored.npy", **others) + measured)
     table = pd.read_csv(tmp_path / "digits.csv")
-    assert list(table) == [*IDENTITY, "image", "label", "predicted", "probability", "accuracy"] and set(KEYS) < set(table)
+    found = ["predicted", "probability", "accuracy"]
+    assert list(table) == [*IDENTITY, "image", "label", *found, *[f"{name}_pasted" for name in found]] and set(KEYS) < set(table)
+    assert list(table["predicted_pasted"][:10]) == list(truth[:10]) and list(table["predicted_pasted"][10:]) == list(
+        1 - truth[10:]
+    )
+    assert list(table["accuracy_pasted"]) == [0] * 7 + [1] * 3 + [0] * 51
     assert list(table["predicted"]) == list(truth) and list(table["label"]) == list(wrong)
     assert list(table["accuracy"]) == [0] * 7 + [1] * 54 and (table["protocol"] == "sound").all()
     assert (table["probability"][:7] < 0.5).all() and (table["probability"][7:] > 0.5).all()
@@ -560,6 +635,8 @@ def test_the_accuracy_of_digits_is_what_the_classifier_sees(tmp_path, monkeypatc
     digits.main(flags(ceiling=tmp_path / "clean.npy", **others))
     ceiling = pd.read_csv(tmp_path / "digits.csv")
     assert list(ceiling["accuracy"]) == list(table["accuracy"]) and ceiling["method"].isna().all()
+    with pytest.raises(SystemExit):
+        digits.main(flags(estimates=tmp_path / "restored.npy", **others))
 
 
 def test_a_classified_image_does_not_depend_on_its_neighbours(rng):
@@ -622,11 +699,14 @@ def test_lpips_expands_grey_images_to_three_channels(lpips_file, rng):
 
 def test_lpips_writes_a_scores_file_and_refuses_other_weights(tmp_path, lpips_file, threads):
     args, arrays = made(tmp_path, PATCH)
-    keep = args.index("--clean"), args.index("--estimates"), args.index("--output")
+    keep = [args.index(f"--{name}") for name in ("clean", "y", "side-info", "estimates", "output")]
     args = [part for at in keep for part in args[at : at + 2]] + ["--weights", str(lpips_file)]
     lpips.main([*args, "--sha256", lpips.hash_of(lpips_file)])
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert list(table) == [*IDENTITY, "image", "lpips"] and len(table) == 5 and (table["lpips"] > 0).all()
+    assert list(table) == [*IDENTITY, "image", "lpips", "lpips_pasted"] and len(table) == 5 and (table["lpips"] > 0).all()
+    filled = np.where(arrays["side_info"], arrays["y"], arrays["estimates"])
+    expected = lpips.distances(lpips.load(lpips_file, lpips.hash_of(lpips_file)), arrays["clean"], filled)
+    np.testing.assert_allclose(table["lpips_pasted"], expected, rtol=1e-5)
     with pytest.raises(SystemExit, match="its SHA-256 is [0-9a-f]{64}, the configuration says 00") as refusal:
         lpips.main([*args, "--sha256", "0" * 64])
     assert "\n" not in str(refusal.value)

@@ -14,8 +14,9 @@ from scipy import stats
 
 import store
 from metrics import declared
-from reports import captions, files, mse_time, page, posterior, restorations, statistics, table, tables
+from reports import captions, files, mse_time, page, posterior, restorations, shown, statistics, table
 from reports.bootstrap import REPLICATES, Bootstrap, image_counts, interval, seed_weights, separated
+from reports.seeds import apart
 
 MEASUREMENTS = ["drop_patch", "add_noise"]
 ORDER = ["as_measured", "median", "telea", "acsg", "ambient_vaegan", "supervised"]
@@ -25,6 +26,7 @@ SAMPLING = ["ambient_vaegan", "supervised"]
 SEES = {m: {"clean": "train" if m == "supervised" else "no", "theta": "no", "learned": m in LEARNED} for m in ORDER}
 IMAGES = 9
 SCORED = ["mse", "psnr", "ssim", "accuracy", "mse_observed", "mse_unobserved", "consistency"]
+TWICE = ["mse", "psnr", "ssim", "accuracy"]
 ROOT = Path(__file__).parents[1]
 
 
@@ -55,14 +57,22 @@ def results(tmp_path):
                 scores = pd.DataFrame({**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in SCORED})
                 scores["psnr"] += 2 * skill
                 scores["accuracy"] = (scores["accuracy"] > 0.3).astype(int)
+                gains = (
+                    {"mse": -0.01, "psnr": 1, "ssim": 0.1, "accuracy": 0}
+                    if measurement == "drop_patch"
+                    else dict.fromkeys(TWICE, 0)
+                )
+                for name, gain in gains.items():
+                    scores[f"{name}_pasted"] = scores[name] + gain
                 scores["mse_unobserved_shown"] = scores["mse_unobserved"]
                 if measurement == "add_noise":
                     scores[["mse_unobserved", "mse_unobserved_shown"]] = np.nan
                 steps = 4 if method == "acsg" else 1
-                timing = pd.DataFrame({**key, "step": range(1, steps + 1), "mse": 0.1, "psnr": 10.0, "images": 64})
+                timing = pd.DataFrame({**key, "step": range(1, steps + 1), "mse": 0.1, "mse_pasted": 0.1, "images": 64})
                 timing = timing.assign(seconds=0.25 * timing["step"], device="a processor", threads=2)
-                scores.drop(columns="accuracy").to_csv(folder / "quality.csv", index=False)
-                scores[[*key, "image", "accuracy"]].to_csv(folder / "digits.csv", index=False)
+                of_digits = ["accuracy", "accuracy_pasted"]
+                scores.drop(columns=of_digits).to_csv(folder / "quality.csv", index=False)
+                scores[[*key, "image", *of_digits]].to_csv(folder / "digits.csv", index=False)
                 timing.to_csv(folder / "timing.csv", index=False)
                 found["scores"].append(folder / "quality.csv")
                 found["digits"].append(folder / "digits.csv")
@@ -276,14 +286,14 @@ def test_bold_is_what_is_separated_from_all_others():
 
 def test_the_marks_of_all_tables_are_those_of_table_csv(report):
     values = pd.read_csv(report / "table.csv", keep_default_na=False)
-    shown = values[values["metric"].isin(tables.MAIN)]
-    best, tied = ((shown["best"] == mark).sum() for mark in ("best", "tied"))
+    main = values[values["metric"].isin(shown.main(values))]
+    best, tied = ((main["best"] == mark).sum() for mark in ("best", "tied"))
     assert best and tied and set(values["method"][values["best"] != ""]) <= set(ORDER) - {"supervised"}
     assert not (values["best"] != "")[values["metric"] == "consistency"].any()
     body, below = (report / "table.md").read_text().split("Mean over")
     assert (body.count("**") / 2, body.count("†")) == (best, tied) and "†" in below
     assert (report / "table.tex").read_text().count(r"\textbf{") == best
-    psnr = shown["best"][shown["metric"] == "psnr"]
+    psnr = main["best"][main["metric"] == "psnr_pasted"]
     lines = "\n".join((report / "summary.txt").read_text().splitlines()[:-2])
     assert (lines.count("*"), lines.count("†")) == ((psnr == "best").sum(), (psnr == "tied").sum())
 
@@ -372,7 +382,7 @@ def test_accuracy_stands_in_the_table_with_its_ceiling_and_only_where_there_are_
     values = pd.read_csv(tmp_path / "with" / "table.csv").set_index(["measurement", "method", "metric"])
     path = next(path for path in results["digits"] if "/drop_patch/telea/" in path)
     assert values.loc["drop_patch", "telea", "accuracy"]["mean"] == pytest.approx(pd.read_csv(path)["accuracy"].mean())
-    assert set(values["ceiling"].dropna().index.get_level_values("metric")) == {"accuracy"}
+    assert set(values["ceiling"].dropna().index.get_level_values("metric")) == {"accuracy", "accuracy_pasted"}
 
     run_table(results | {"digits": []}, tmp_path / "without")
     assert "ccuracy" not in (tmp_path / "without" / "table.md").read_text()
@@ -387,7 +397,8 @@ def test_lpips_stands_in_the_table_where_it_is_scored_and_is_noted_where_not(rep
     for path in results["scores"]:
         rows = pd.read_csv(path)
         paths.append(path.replace("quality.csv", "lpips.csv"))
-        rows[files.KEYS].assign(lpips=np.linspace(0.1, 0.2, len(rows))).to_csv(paths[-1], index=False)
+        even = np.linspace(0.1, 0.2, len(rows))
+        rows[files.KEYS].assign(lpips=even, lpips_pasted=even).to_csv(paths[-1], index=False)
     run_table(results | {"digits": results["digits"] + paths}, tmp_path / "with")
     text = (tmp_path / "with" / "table.md").read_text()
     assert "drop patch<br>LPIPS ↓" in text and "0.1500" in text and "not shown" not in text
@@ -469,7 +480,7 @@ def test_a_new_metric_is_one_file(results, tmp_path):
 def test_notes_say_what_does_not_apply_and_what_is_never_measured(results, report, tmp_path):
     assert store.load_json(report / "notes.json") == {"table": ""}
     absent = {"add_noise": {"telea": "needs missing values"}, "drop_patch": {"median": "is for noise"}}
-    store.save_json(tmp_path / "train.json", {"never_shown": 1300})
+    store.save_json(tmp_path / "train.json", {"never_shown": 1300, "images": 4000})
     given = {
         "absent": json.dumps(absent),
         "titles": '{"telea": "Telea"}',
@@ -478,6 +489,7 @@ def test_notes_say_what_does_not_apply_and_what_is_never_measured(results, repor
     run_table(results, tmp_path / "with", **given)
     text = (tmp_path / "with" / "table.md").read_text()
     assert "Not run on add noise: Telea (needs missing values). Not run on drop patch: median (is for noise)." in text
+    assert "Training split: 4,000 images." in text
     assert "No training measurement shows 1,300 of the values of an image (drop patch); no method can" in text
     assert "MSE unobserved, shown" in (tmp_path / "with" / "details.md").read_text()
 
@@ -491,6 +503,162 @@ def test_notes_of_one_reason_are_one_sentence():
         "Not run on add noise, blur noise: telea, harmonic (needs missing values).",
         "Not run on blur noise: wiener (is for white noise).",
     ]
+
+
+# The observed values pasted in
+
+
+def shown_of(path, method, head):
+    """A cell of a table in Markdown."""
+    heads, *rows = [cells(line) for line in path.read_text().splitlines() if line.startswith("|")]
+    return {line[0]: line for line in rows}[method][heads.index(head)]
+
+
+def test_the_main_table_shows_the_pasted_scores_and_the_details_those_handed_in(report):
+    """On drop patch, pasting gains each image 1 dB; under noise nothing is observed, and both are one."""
+    values = pd.read_csv(report / "table.csv").set_index(["measurement", "method", "metric"])["mean"]
+    handed_in, pasted = (values["drop_patch", "telea", name] for name in ("psnr", "psnr_pasted"))
+    assert pasted == pytest.approx(handed_in + 1)
+    assert shown_of(report / "table.md", "telea", "drop patch<br>PSNR dB ↑").replace("†", "").startswith(f"{pasted:.2f} ±")
+    assert shown_of(report / "details.md", "telea", "drop patch<br>PSNR, as handed in dB ↑").startswith(f"{handed_in:.2f} ±")
+    heads = cells((report / "details.md").read_text().splitlines()[0])
+    assert not [head for head in heads if head.startswith("add noise") and "as handed in" in head]
+    assert "pasted into every estimate" in (report / "table.md").read_text()
+    assert "As handed in: the scores of the first table without" in (report / "details.md").read_text()
+    assert f"{pasted:5.2f} / " in (report / "summary.txt").read_text()
+    assert "Δ PSNR dB" in (report / "differences.md").read_text() and "handed in" not in (report / "differences.md").read_text()
+    original = pd.read_csv(report / "table.csv").dropna(subset="original")
+    assert set(original["metric"]) == {"psnr", "ssim"}, "the original pasted nothing"
+
+
+def test_the_paper_s_protocol_shows_what_was_handed_in_first(paper_report):
+    values = pd.read_csv(paper_report / "table.csv").set_index(["measurement", "method", "metric"])["mean"]
+    handed_in, pasted = (values["drop_patch", "telea", name] for name in ("psnr", "psnr_pasted"))
+    assert shown_of(paper_report / "table.md", "telea", "drop patch<br>PSNR dB ↑").strip("†*") == f"{handed_in:.2f}"
+    assert shown_of(paper_report / "details.md", "telea", "drop patch<br>PSNR, pasted dB ↑").strip("†*") == f"{pasted:.2f}"
+    assert "scored as they were handed in" in (paper_report / "table.md").read_text()
+
+
+@pytest.mark.parametrize("protocol, mse", [("sound", 0.1), ("fresh_theta", 0.1), ("mosaic", 0.3), ("paper", 0.3)])
+def test_the_error_against_time_is_that_of_the_main_table(results, tmp_path, protocol, mse):
+    for path in results["timing"]:
+        pd.read_csv(path).assign(protocol=protocol, mse=0.3).to_csv(path, index=False)
+    run(mse_time, results, tmp_path / "mse_time", "timing")
+    assert json.loads((tmp_path / "mse_time.json").read_text())["speedups"]["drop_patch"]["mse"] == mse
+
+
+@pytest.mark.parametrize("name", ["mnist", "celeba", "mnist_paper_protocol"])
+def test_published_tables_from_before_are_shown_as_handed_in(name):
+    values = pd.read_csv(ROOT / "reports/published" / name / "table.csv")
+    assert set(shown.headline(values)) == {"psnr", "ssim"} and not shown.second(values)
+
+
+# Seeds that lie apart
+
+
+def test_seeds_apart_by_hand():
+    # images at ±1 about each seed's mean: a variance of 2 · 1 / (2 - 1) = 2 over two images, so (1/4 + 1/2) 2 = 1.5 is the bound
+    near = np.array([[-1, 1], [-1, 1], [2.1, 4.1]])  # means 0, 0, 3.1: a variance of 3.1² / 3 = 3.2
+    assert apart(near) and not apart(near - [[0, 0], [0, 0], [1, 1]])  # 2.1² / 3 = 1.47
+    assert not apart(near[:1]) and not apart(near[:, :1]) and not apart(np.full((3, 2), np.nan))
+
+
+def trainings(rng, tables, spread, collapse=0.0, images=400, seeds=3):
+    """Scores [S, N] of trainings whose means have a standard deviation of `spread`, one image one of 1; some lie 3 lower."""
+    for _ in range(tables):
+        means = spread * rng.normal(size=(seeds, 1)) - 3 * (rng.random((seeds, 1)) < collapse)
+        yield means + rng.normal(size=images) * 0.8 + 0.6 * rng.normal(size=(seeds, images))
+
+
+@pytest.mark.parametrize("spread, stated", [(0.1, 0.0), (0.2, 0.002), (0.25, 0.018), (0.5, 0.37)])
+def test_seeds_that_are_alike_are_marked_as_rarely_as_stated(spread, stated):
+    marked = np.mean([apart(scores) for scores in trainings(np.random.default_rng(0), 2000, spread)])
+    assert marked == pytest.approx(stated, abs=0.004 + 0.1 * stated)
+
+
+def test_a_collapse_that_the_seeds_show_is_marked_and_the_interval_of_three_that_do_not_misses():
+    """One training in three collapses: (2/3)³ + (1/3)³ = 1/3 of all tables show one kind of training alone."""
+    rng, marked, one_kind, covered = np.random.default_rng(0), [], [], []
+    for scores in trainings(rng, 300, 0.05, collapse=1 / 3, images=100):
+        one_kind.append(np.ptp(scores.mean(axis=1)) < 1.5)
+        marked.append(apart(scores))
+        low, high = ends(bootstrap(a=scores), "a")
+        covered.append(low < -1 < high)
+    marked, one_kind, covered = map(np.array, (marked, one_kind, covered))
+    assert (marked == ~one_kind).all()
+    assert one_kind.mean() == pytest.approx(1 / 3, abs=0.08)
+    assert covered[marked].mean() > 0.95 and not covered[~marked].any()
+
+
+def test_a_row_whose_seeds_lie_apart_is_marked_and_its_seeds_are_shown(results, tmp_path):
+    for path in results["scores"]:
+        rows = pd.read_csv(path)
+        if "/acsg/" in path:
+            change = -9 if "/drop_patch/acsg/1/" in path else 0
+            rows["psnr_pasted"] = np.linspace(20, 21, IMAGES) + change
+            rows.to_csv(path, index=False)
+    output = tmp_path / "report"
+    run_table(results, output)
+    values = pd.read_csv(output / "table.csv").set_index(["measurement", "method", "metric"])["seeds_apart"]
+    assert values["drop_patch", "acsg", "psnr_pasted"] and not values["add_noise", "acsg", "psnr_pasted"]
+    assert not values["drop_patch", "telea", "psnr_pasted"], "which has no seeds"
+    assert shown_of(output / "table.md", "acsg", "drop patch<br>PSNR dB ↑").replace("†", "").startswith("16.00‡ ±")
+    assert "acsg (drop patch" in (output / "table.md").read_text().split("‡: ")[1]
+    assert r"$^\ddagger$" in (output / "table.tex").read_text() and "‡" in (output / "summary.txt").read_text()
+    lines = [cells(line) for line in (output / "seeds.md").read_text().splitlines() if line.startswith("|")]
+    at = lines.index(["*acsg*", *[""] * (len(lines[0]) - 1)])
+    column = lines[0].index("drop patch<br>PSNR dB ↑")
+    sd = np.linspace(20, 21, IMAGES).std(ddof=1)
+    assert [line[column] for line in lines[at + 1 : at + 3]] == [f"20.50‡ ({sd:.2f})", f"11.50‡ ({sd:.2f})"]
+    assert [line[0] for line in lines[2:] if line[0].startswith("*")] == ["*acsg*", "*ambient vaegan*", "*supervised*"]
+    of_seeds = pd.read_csv(output / "seeds.csv").set_index(["measurement", "method", "seed", "metric"])
+    assert of_seeds.loc[("drop_patch", "acsg", 1, "psnr_pasted"), "mean"] == pytest.approx(11.5)
+    assert (of_seeds["images"] == IMAGES).all()
+
+
+# Rows of fewer images
+
+
+def test_a_row_of_fewer_images_is_compared_on_those_that_both_have(results, tmp_path):
+    """`median` restored four of nine images, the easiest, each a little better than `as_measured` does."""
+    easy, hard = [30, 31, 32, 33], [10, 11, 12, 13, 14]
+    scores = {"as_measured": [*easy, *hard], "median": [value + 0.5 + 0.01 * at for at, value in enumerate(easy)]}
+    for path in results["scores"] + results["digits"]:
+        rows = pd.read_csv(path)
+        rows = rows[:4] if "/add_noise/median/" in path else rows
+        if "psnr" in rows:
+            of = scores.get(rows["method"].iloc[0], [5 + at for at in range(IMAGES)])
+            rows = rows.assign(psnr=of, psnr_pasted=of)
+        rows.to_csv(path, index=False)
+    output = tmp_path / "report"
+    run_table(results, output)
+    values = pd.read_csv(output / "table.csv", keep_default_na=False).set_index(["measurement", "method", "metric"])
+    median, untouched = (values.loc["add_noise", method, "psnr"] for method in ("median", "as_measured"))
+    assert (median["mean"], median["images"], untouched["images"]) == (pytest.approx(np.mean(scores["median"])), 4, 9)
+    differences = pd.read_csv(output / "differences.csv").set_index(["measurement", "metric", "method"])
+    row = differences.loc["add_noise", "psnr", "as_measured"]
+    assert row["reference"] == "median" and row["difference"] == pytest.approx(-0.515) and row["images"] == 4
+    assert row["low"] > -0.54 and row["high"] < -0.49
+    assert (median["best"], median["rank_low"], median["rank_high"]) == ("best", "1", "1")
+    text = (output / "table.md").read_text()
+    assert "| median (first 4 images) |" in text and "Restored on the first 4 test images alone: median." in text
+    assert "Mean over 9 test images" in text and "first 4 test images alone: median" in (output / "differences.md").read_text()
+
+
+def test_the_best_mean_of_the_easy_images_alone_is_not_the_best():
+    # b is scored on the two easiest images, a little below a there; its mean is above that of a
+    scores = {"a": [30, 32, 10, 11], "b": [29, 30.5, np.nan, np.nan], "c": [20, 21, 9, 8]}
+    full = {name: np.full((1, 4, len(statistics.PLACE)), np.nan) for name in scores}
+    for name, values in scores.items():
+        full[name][0, :, statistics.PLACE["psnr"]] = values
+    found = Bootstrap(full)
+    rows = statistics.summarise(pd.DataFrame({"dataset": "d", "measurement": "m", "method": list(scores), "seed": np.nan}),
+                                {"m": found}, list(scores))  # fmt: skip
+    assert dict(zip(rows["method"], rows["mean"], strict=True)) == {"a": 20.75, "b": 29.75, "c": 14.5}
+    assert statistics.leader(rows, found) == "a"
+    at = statistics.PLACE["psnr"]
+    assert found.minus("b", "a", at)[0] == pytest.approx(-1.25) and found.minus("b", "c", at)[0] == pytest.approx(9.25)
+    assert found.ranks(["a", "b", "c"], at, "higher").tolist() == [[1, 1], [2, 2], [3, 3]]
 
 
 # Files
@@ -648,7 +816,7 @@ def test_samples_of_a_stranger_are_named(report, results):
 def under_the_paper_s(results):
     """Make everything of `results` that of the paper's protocol: one row an image, an SSIM more, and facts that say so."""
     for path in results["scores"]:
-        pd.read_csv(path).iloc[:1].assign(protocol="paper", ssim_range_2=0.5).to_csv(path, index=False)
+        pd.read_csv(path).iloc[:1].assign(protocol="paper", ssim_range_2=0.5, ssim_range_2_pasted=0.6).to_csv(path, index=False)
     for path in results["timing"]:
         pd.read_csv(path).assign(protocol="paper").to_csv(path, index=False)
     for path in [named.split("=")[1] for named in results["models"]]:
@@ -681,8 +849,8 @@ def page_of(tmp_path, *folders):
 def test_a_report_says_its_protocol_wherever_it_is_read(paper_report, tmp_path):
     html = page_of(tmp_path, paper_report)
     assert "<b>Protocol: paper</b> (as in the original" in html and "Protocol: sound" not in html
-    assert html.count("Protocol: paper. ") == 6  # each caption
-    for name in ("table.md", "table.tex", "details.md", "details.tex", "differences.md", "differences.tex"):
+    assert html.count("Protocol: paper. ") == 7  # each caption
+    for name in (f"{stem}.{end}" for stem in ("table", "details", "differences", "seeds") for end in ("md", "tex")):
         assert "Protocol: paper. " in (paper_report / name).read_text()
     assert "protocol paper" in (paper_report / "summary.txt").read_text().splitlines()[0]
     for name in ("table", "training"):
