@@ -17,6 +17,9 @@ from typing import NamedTuple
 import yaml
 
 TRAINING = Path(__file__).parent.parent / "training" / "options.yaml"
+EVERY_RESTORATION = {  # options of every restoration, which no method.yaml declares
+    "images": {"type": "integer", "minimum": 1, "description": "Restore the first so many images alone. Without it, all."},
+}
 KEYS = ("title", "train", "restore", "applies", "posterior", "seeded", "keeps_observed")
 
 

@@ -9,6 +9,7 @@ import jsonschema
 import datasets
 import protocols
 from bench import method_facts
+from config.command_line import options_on
 from config.schema import assembled, family_of, forward_model
 from measurements.forward import find, names
 from metrics import declared
@@ -24,7 +25,8 @@ class ConfigError(Exception):
 def check(config: dict) -> dict:
     """The configuration with every default filled in; the protocol as the text that facts and tables hold. Raises ConfigError.
 
-    Each method comes out as its facts (bench/method_facts.py) with "folder", and with {option: value} for "train" and "restore".
+    Each method comes out as its facts (bench/method_facts.py) with "folder", and with {option: value} for "train" and "restore";
+    of these, "for" holds what is another on some data set. "seeds" comes out as {data set: list}.
     """
     schema = assembled()
     config = dict(config)
@@ -39,7 +41,17 @@ def check(config: dict) -> dict:
     config |= under_protocol(config)
     for dataset, measurements in config["datasets"].items():
         check_dataset(dataset, measurements, config["protocol"])
+    seeds, default = config["seeds"], schema["properties"]["seeds"]["default"]
+    check_names(seeds if isinstance(seeds, dict) else {}, "seeds")
+    config["seeds"] = {
+        dataset: seeds.get(dataset, default) if isinstance(seeds, dict) else seeds for dataset in config["datasets"]
+    }
+    check_names(config["images"], "images")
+    if whole := next((name for name in config["images"] if not datasets.has_clean(name)), None):
+        raise ConfigError(f"images.{whole}: its pictures are restored whole, so all of them count; remove the key")
     config["methods"] = {name: complete(name, given) for name, given in config["methods"].items()}
+    for name, method in config["methods"].items():
+        check_whole(name, method, config["datasets"])
     if config["reference"] not in (None, *config["methods"]):
         named = config["reference"]
         raise ConfigError(f"reference: {named} is not among methods{suggest(named, list(config['methods']))}")
@@ -143,6 +155,20 @@ def check_dataset(dataset: str, measurements: dict, protocol: str) -> None:
             raise ConfigError(f"datasets.{dataset}.{name}: {why}") from None
 
 
+def check_names(by_dataset: dict, where: str) -> None:
+    """Raise ConfigError where a key is no data set. One that this run leaves out may be named."""
+    if strange := next((name for name in by_dataset if name not in datasets.names()), None):
+        raise ConfigError(f"{where}.{strange}: no such data set{suggest(strange, datasets.names())}")
+
+
+def check_whole(name: str, method: dict, asked: dict) -> None:
+    """Raise ConfigError where a method is to restore a part of pictures that are restored whole."""
+    for dataset in asked:
+        if not datasets.has_clean(dataset) and "images" in options_on(method, "restore", dataset):
+            where = f"methods.{name}.for.{dataset}" if dataset in method["for"] else f"methods.{name}"
+            raise ConfigError(f"{where}.restore.images: the data set {dataset} is restored whole; remove the key")
+
+
 def complete(name: str, given: dict) -> dict:
     """A method's folder, its facts and all its options."""
     folder = Path(given["folder"]).resolve() if "folder" in given else METHODS / given.get("like", name)
@@ -166,10 +192,24 @@ def complete(name: str, given: dict) -> dict:
                 raise ConfigError(f"methods.{name}: {folder / 'method.yaml'}: {part}.{trait}: {wanted}: no such trait; {known}")
     own_title = facts.title if folder.name == name else name.replace("_", " ")
     method = facts._asdict() | {"folder": str(folder), "title": given.get("title", own_title)}
-    for section in ("train", "restore"):
-        options = method[section]
-        schema = {"type": "object", "additionalProperties": False, "properties": options}
-        chosen = with_numbers(given.get(section, {}), schema)
-        validate(chosen, schema, f"methods.{name}.{section}")
-        method[section] = {option: chosen.get(option, option_schema["default"]) for option, option_schema in options.items()}
+    declared_options = {"train": facts.train, "restore": facts.restore | method_facts.EVERY_RESTORATION}
+    for section, schemas in declared_options.items():
+        defaults = {option: schema["default"] for option, schema in schemas.items() if "default" in schema}
+        method[section] = defaults | chosen(given.get(section, {}), schemas, f"methods.{name}.{section}")
+    check_names(given.get("for", {}), f"methods.{name}.for")
+    method["for"] = {
+        dataset: {
+            section: chosen(options, declared_options[section], f"methods.{name}.for.{dataset}.{section}")
+            for section, options in others.items()
+        }
+        for dataset, others in given.get("for", {}).items()
+    }
     return method
+
+
+def chosen(given: dict, schemas: dict[str, dict], where: str) -> dict:
+    """The options that are given, as numbers where they are numbers. Raises ConfigError where one is not allowed."""
+    schema = {"type": "object", "additionalProperties": False, "properties": schemas}
+    given = with_numbers(given, schema)
+    validate(given, schema, where)
+    return given

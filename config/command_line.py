@@ -13,3 +13,14 @@ def measurement_flags(config: dict, dataset: str, measurement: str) -> str:
     options = config["datasets"][dataset][measurement]
     protocol = {} if config["protocol"] == "sound" else {"protocol": config["protocol"]}
     return f"{family_of(measurement)} {flags(options | protocol)}"
+
+
+def split_flags(config: dict, dataset: str, split: str) -> str:
+    """How many images of a split count, for datasets.prepare; nothing where all do."""
+    counts = config["images"].get(dataset, {})
+    return flags({"images": counts[split]}) if split in counts else ""
+
+
+def options_on(method: dict, section: str, dataset: str) -> dict:
+    """The options of a method's training or restoration on a data set."""
+    return method[section] | method["for"].get(dataset, {}).get(section, {})

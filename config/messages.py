@@ -10,11 +10,12 @@ from config.environment import has_gpu, why_absent
 
 def shown_config(config: dict) -> str:
     """The complete configuration as YAML, without what differs between machines."""
-    methods = {name: {k: m[k] for k in ("train", "restore") if m[k]} for name, m in config["methods"].items()}
+    methods = {name: {k: m[k] for k in ("train", "restore", "for") if m[k]} for name, m in config["methods"].items()}
     for name, method in config["methods"].items():
         if (kind := Path(method["folder"]).name) != name:  # a variant
             methods[name] = {"like": kind, "title": method["title"]} | methods[name]
     shown = {"datasets": config["datasets"] | config["absent"]}
+    shown |= {"images": config["images"]} if config["images"] else {}
     shown |= {key: config[key] for key in ("methods", "reference", "seeds", "measurement_seed")} | {"methods": methods}
     shown |= {} if config["protocol"] == "sound" else {"protocol": config["protocol"]}
     shown |= {"metric_weights": config["metric_weights"]} if config["metric_weights"] else {}

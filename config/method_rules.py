@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from config.command_line import flags
+from config.command_line import flags, options_on
 from config.environment import has_gpu
 from config.sees import protocol_inputs
 
@@ -11,14 +11,20 @@ def method_config(config: dict, name: str, home: str) -> dict:
     method = config["methods"][name]
     folder = Path(method["folder"])
     inside = folder.parent == Path(home) / "methods"
+    train, restore = (
+        {dataset: options_on(method, section, dataset) for dataset in config["datasets"]} for section in ("train", "restore")
+    )
+    parts = {dataset: {"images": options.pop("images")} if "images" in options else {} for dataset, options in restore.items()}
     return {
         "bench": f"{home}/methods/bench.smk",
         "name": name,
         "folder": str(folder),
         "package": f"methods.{folder.name}" if inside else folder.name,
         "seeded": method["seeded"],
-        "train": flags(method["train"]),
-        "restore": flags(method["restore"]),
+        "seeds": config["seeds"],
+        "train": {dataset: flags(options) for dataset, options in train.items()},
+        "restore": {dataset: flags(options) for dataset, options in restore.items()},
+        "part": {dataset: flags(options) for dataset, options in parts.items()},  # of the test images, those to restore
         "protocol": protocol_inputs(config),  # what the protocol adds to the inputs of every training
         "gpu": 1 if has_gpu() else 0,
     }

@@ -29,7 +29,7 @@ class Runs:
 
     def __init__(self, workflow, config: dict):
         """Raises WorkflowError where a method names what it may not see, or a forward model is left without any method."""
-        self.results, self.first_seed = config["results"], str(config["seeds"][0])
+        self.results, self.seeds = config["results"], {name: [*map(str, seeds)] for name, seeds in config["seeds"].items()}
         self.measurements, self.methods = config["datasets"], config["methods"]
         self.sees = sees(workflow, config)
         self.of: dict[str, list[Run]] = {}
@@ -49,7 +49,7 @@ class Runs:
                 for name, method in self.methods.items():
                     if reasons[name]:
                         continue
-                    runs = [Run(measurement, name, seed) for seed in (map(str, config["seeds"]) if method["seeded"] else [""])]
+                    runs = [Run(measurement, name, seed) for seed in (self.seeds[dataset] if method["seeded"] else [""])]
                     self.of[dataset] += runs
                     if name in samplers and datasets.has_clean(dataset) and not mismatch(method["posterior"], traits):
                         self.with_posterior |= {(dataset, run) for run in runs}
@@ -82,7 +82,7 @@ class Runs:
 
     def timed(self, dataset: str, run: Run) -> bool:
         """One run of each method, that of the first seed: time does not depend on it."""
-        return run.seed in ("", self.first_seed)
+        return run.seed in ("", self.seeds[dataset][0])
 
     def pictured(self, dataset: str, run: Run) -> bool:
         """One restoration of each method for the figure; what is as measured stands there anyway."""

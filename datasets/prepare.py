@@ -1,6 +1,6 @@
 """Clean images of one split of a data set: `python -m datasets.prepare mnist --split test --output test.npy`.
 
-With `--labels` the class of each image instead.
+With `--labels` the class of each image instead, with `--images` the first ones alone.
 """
 
 import argparse
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import datasets
 import store
+from options import parser_of
 
 
 def main() -> None:
@@ -18,6 +19,8 @@ def main() -> None:
         "--data-dir", type=Path, default=Path("data"), help="where data sets lie or are downloaded to (%(default)s)"
     )
     parser.add_argument("--labels", action="store_true", help="write the classes of the images instead")
+    count = {"type": parser_of("images", {"type": "integer", "minimum": 1}), "metavar": "N"}
+    parser.add_argument("--images", **count, help="the first N images of the split, or all where it has no more (default: all)")
     parser.add_argument("--output", type=Path, required=True, help="uint8 .npy of [N, H, W, C], of labels [N]")
     args = parser.parse_args()
     if args.labels and not datasets.classes(args.dataset):
@@ -25,7 +28,7 @@ def main() -> None:
         parser.error(f"{args.dataset} has no labels; there are some for {known}")
     with store.clear_errors():
         module = datasets.of(args.dataset)
-        values = (module.labels if args.labels else module.load)(args.split, args.data_dir)
+        values = (module.labels if args.labels else module.load)(args.split, args.data_dir)[: args.images]
         store.save_array(args.output, values)
     what = "labels" if args.labels else f"images of {'×'.join(map(str, values.shape[1:]))}"
     print(f"{args.output}: {len(values)} {what}")

@@ -1,5 +1,7 @@
 import datasets
+from config.command_line import split_flags
 from config.environment import own_files
+from config.order import PREPARES
 from config.provenance import code_of
 
 
@@ -12,16 +14,18 @@ rule clean:
         "<logs>/clean/{dataset}.{split}.log",
     wildcard_constraints:
         dataset="|".join(datasets.with_clean()),
+    priority: PREPARES
     conda:
         "../environment.yml"
     threads: 4  # which decode CelebA
     resources:
         data_dir=config["data_dir"],  # a resource, not a param: moving the data must not train everything again
     params:
+        images=lambda wildcards: split_flags(config, wildcards.dataset, wildcards.split),
         code=lambda wildcards: code_of("datasets.prepare", f"datasets.{wildcards.dataset}"),
     shell:
         "python -m datasets.prepare {wildcards.dataset} --split {wildcards.split} --data-dir {resources.data_dir:q} "
-        "--output {output} > {log} 2>&1"
+        "{params.images} --output {output} > {log} 2>&1"
 
 
 rule labels:
@@ -31,12 +35,14 @@ rule labels:
         "<logs>/labels/{dataset}.{split}.log",
     wildcard_constraints:
         dataset="|".join(filter(datasets.classes, datasets.names())),  # the data sets whose images have classes
+    priority: PREPARES
     conda:
         "../environment.yml"
     resources:
         data_dir=config["data_dir"],
     params:
+        images=lambda wildcards: split_flags(config, wildcards.dataset, wildcards.split),
         code=lambda wildcards: code_of("datasets.prepare", f"datasets.{wildcards.dataset}"),
     shell:
         "python -m datasets.prepare {wildcards.dataset} --split {wildcards.split} --labels --data-dir {resources.data_dir:q} "
-        "--output {output} > {log} 2>&1"
+        "{params.images} --output {output} > {log} 2>&1"

@@ -1,4 +1,5 @@
 from config.command_line import measurement_flags
+from config.order import PREPARES
 from config.provenance import code_of
 from config.schema import module_of
 
@@ -13,6 +14,7 @@ rule measure:
         facts="<measured>/{split}.json",
     log:
         "<logs>/measure/{dataset}.{measurement}.{split}.log",
+    priority: PREPARES
     conda:
         "../environment.yml"
     params:

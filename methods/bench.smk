@@ -20,6 +20,7 @@
 #             y="<measured>/train.y.npy",
 from config.command_line import flags
 from config.environment import cores
+from config.order import priority
 from config.provenance import code_of_method
 from config.schema import module_of
 
@@ -33,6 +34,7 @@ rule restore:
         facts=f"<results>/restored/{{dataset}}/{{measurement}}/<method>/{RUN}.json",
     log:
         f"<logs>/<method>/restore/{{dataset}}.{{measurement}}/{RUN}.log",
+    priority: lambda wildcards: priority(config["seeds"], wildcards.dataset, wildcards.get("seed", ""))
     conda:
         "../environment.yml"
     threads: lambda wildcards: cores(workflow, wildcards.part)
@@ -42,8 +44,8 @@ rule restore:
         package=config["package"],
         name=config["name"],
         inputs=lambda wildcards, input: flags(input),
-        options=config["restore"],
-        part=lambda wildcards: "--timing" if wildcards.part == "timing" else "",
+        options=lambda wildcards: config["restore"][wildcards.dataset],
+        part=lambda wildcards: "--timing" if wildcards.part == "timing" else config["part"][wildcards.dataset],
         seed=lambda wildcards: f"--seed {wildcards.seed}" if "seed" in wildcards.keys() else "",
         code=lambda wildcards: code_of_method(config["folder"], "restore", module_of(wildcards.measurement)),
     shell:
@@ -70,6 +72,7 @@ rule train:
         facts="<model>/train.json",
     log:
         "<logs>/<method>/train/{dataset}.{measurement}.{seed}.log",
+    priority: lambda wildcards: priority(config["seeds"], wildcards.dataset, wildcards.seed)
     conda:
         "../environment.yml"
     threads: 1
@@ -79,7 +82,7 @@ rule train:
         package=config["package"],
         inputs=lambda wildcards, input: flags(input),
         folder=subpath(output.model, parent=True),
-        options=config["train"],
+        options=lambda wildcards: config["train"][wildcards.dataset],
         code=lambda wildcards: code_of_method(config["folder"], "train", module_of(wildcards.measurement)),
     shell:
         "python -m {params.package}.train {params.inputs} --output {params.folder} --seed {wildcards.seed} "

@@ -1,6 +1,7 @@
 # The classifier of metrics/digits.py, for data sets with classes.
 import datasets
 from config.command_line import flags
+from config.order import PREPARES
 from config.provenance import code_of
 
 
@@ -12,6 +13,7 @@ rule classifier:
         "<results>/models/{dataset}/classifier.pt",
     log:
         "<logs>/classifier/{dataset}.train.log",
+    priority: PREPARES
     conda:
         "../environment.yml"
     params:

@@ -2,6 +2,7 @@
 # program needs stands in NAME.smk, such as ceiling_NAME: the scores of the clean images themselves, scores/DATASET/NAME.csv.
 import datasets
 from config.command_line import flags
+from config.order import priority
 from config.provenance import code_of
 from config.schema import module_of
 from metrics import declared
@@ -39,6 +40,7 @@ for name, program in METRICS_TO_RUN.items():
             f"<logs>/score/{{dataset}}.{{measurement}}/{{run}}/{name}.log",
         wildcard_constraints:
             dataset=CLASSIFIED if "labels" in program.needs else "[a-z0-9_]+",
+        priority: lambda wildcards: priority(config["seeds"], wildcards.dataset, wildcards.run)
         conda:
             "../environment.yml"
         params:
@@ -61,6 +63,7 @@ rule score_timing:  # the quality of the timing batch, at each estimate in time
         "<results>/scores/{dataset}/{measurement}/{run}/timing.csv",
     log:
         "<logs>/score/{dataset}.{measurement}/{run}/timing.log",
+    priority: lambda wildcards: priority(config["seeds"], wildcards.dataset, wildcards.run)
     conda:
         "../environment.yml"
     params:

@@ -13,6 +13,7 @@ class Job(NamedTuple):
     outputs: list[str]
     log: str
     command: str
+    priority: int = 0  # among jobs that could start, the highest goes first
 
     @property
     def made(self) -> bool:

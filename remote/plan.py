@@ -21,10 +21,12 @@ def jobs_of(said: str) -> list[Job]:
         rule = re.search(r"^(?:local)?rule (\w+):$", block, re.MULTILINE)
         command = re.search(r"^Shell command: (.*)", block, re.MULTILINE | re.DOTALL)
         if rule and command and not command[1].startswith("None"):  # a rule may only gather
-            facts = {name: value for name, value in re.findall(r"^    (input|output|log): (.*)$", block, re.MULTILINE)}
-            files = {name: facts[name].split(", ") if name in facts else [] for name in ("input", "output")}
+            stated = re.findall(r"^    (input|output|log|priority): (.*)$", block, re.MULTILINE)
+            facts = dict(stated)
+            files = [facts[name].split(", ") if name in facts else [] for name in ("input", "output")]
             log = facts.get("log", "").removesuffix(" (check log file(s) for error details)")
-            found.append(Job(rule[1], files["input"], files["output"], log, command[1].split("\n\n")[0].strip()))
+            text = command[1].split("\n\n")[0].strip()
+            found.append(Job(rule[1], *files, log, text, int(facts.get("priority", 0))))
     return found
 
 
@@ -59,7 +61,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("jobs.json"), help="the file of jobs (%(default)s)")
     args, for_snakemake = parser.parse_known_args()
     every = planned(for_snakemake)
-    chosen = every if args.everything else needed(every)
+    chosen = sorted(every if args.everything else needed(every), key=lambda job: -job.priority)  # of equals, the earlier first
     jobs.write(args.output, chosen)
     print(f"{args.output}: {len(chosen)} jobs, {sum(job.on_gpu for job in chosen)} of them on the GPU")
 
