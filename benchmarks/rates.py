@@ -63,11 +63,11 @@ def methods_of(config: dict) -> Iterator[tuple[str, dict]]:
     """(folder, complete facts) of each method of methods/ with its defaults, and of each row whose options differ from these."""
     folders = sorted(path.parent.name for path in Path("methods").glob("*/rules.smk"))
     folders = [name for name in folders if not (Path("methods") / name / "requirements.txt").exists()]  # packages of their own
-    rows = check(config | {"methods": dict.fromkeys(folders), "reference": None})["methods"] | check(config)["methods"]
+    alone = {"datasets": config["datasets"], "methods": dict.fromkeys(folders)}
     seen = set()
-    for row in rows.values():
+    for row in [*check(alone)["methods"].values(), *check(config)["methods"].values()]:
         name = Path(row["folder"]).name
-        key = name, *(differing(row, part) for part in ("train", "restore"))
+        key = name, *(differing(row, part, row[part]) for part in ("train", "restore"))
         if key not in seen and name in folders:
             seen.add(key)
             yield name, row
@@ -176,11 +176,17 @@ def measure_shape(bench: Bench, config: dict, dataset: str, names: list[str] | N
             about = {"method": name, "shape": shape, "bytes": 0} | calibration(0.3)
             if row["learned"] and on:
                 rate = training(bench, name, row, measured[on[0]], torch.from_numpy(clean))
-                yield {"part": "train", "options": differing(row, "train"), "measurement": "", **about, **rate}
+                yield {"part": "train", "options": differing(row, "train", row["train"]), "measurement": "", **about, **rate}
             for measurement in on[:1] if row["learned"] else on:
                 for part, rate in restoring(bench, name, row, measured[measurement], Path(temporary) / measurement):
                     stands = "" if row["learned"] else measurement
-                    yield {"part": part, "options": differing(row, "restore"), "measurement": stands, **about, **rate}
+                    yield {
+                        "part": part,
+                        "options": differing(row, "restore", row["restore"]),
+                        "measurement": stands,
+                        **about,
+                        **rate,
+                    }
 
 
 def main() -> None:

@@ -81,7 +81,9 @@ class Bench:
 
     def measured(self, family: str, count: int) -> Measured:
         """Measurements of smoothed noise by a family of the benchmark's forward models."""
-        options = {"drop_independent": {"p": 0.5}, "drop_patch": {"size": self.shape[0] // 2}, "add_noise": {"sigma": 0.2}}[family]
+        options = {"drop_independent": {"p": 0.5}, "drop_patch": {"size": self.shape[0] // 2}, "add_noise": {"sigma": 0.2}}[
+            family
+        ]
         return self.measure(self.smooth(count), from_facts({"family": family, "options": options}))
 
     def facts(self) -> dict[str, str | int]:

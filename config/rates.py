@@ -17,7 +17,7 @@ class Rate(NamedTuple):
 
     fixed: float
     each: float
-    bytes: int  # of the trained model's file; 0 for all but trainings
+    bytes: float  # of the trained model's file; 0 for all but trainings
     networks: float
     arrays: float
 
@@ -25,12 +25,12 @@ class Rate(NamedTuple):
         return self.fixed + self.each * count
 
 
-def differing(method: dict, part: str) -> str:
-    """The options of a complete method that are not its defaults, `name=value` in alphabetical order, without how often."""
+def differing(method: dict, part: str, options: dict) -> str:
+    """Those options of a method that are not its defaults, `name=value` in alphabetical order, without how often and how many."""
     schemas = getattr(method_facts.read(Path(method["folder"])), part)
-    left = BUDGET if part == "train" else ITERATIONS
-    changed = {name: value for name, value in method[part].items() if name not in left and value != schemas[name]["default"]}
-    return " ".join(f"{name}={changed[name]}" for name in sorted(changed))
+    left = BUDGET if part == "train" else ITERATIONS if method["learned"] else ()
+    changed = {name for name, value in options.items() if name in schemas and value != schemas[name]["default"]}
+    return " ".join(f"{name}={options[name]}" for name in sorted(changed.difference(left)))
 
 
 @functools.cache
@@ -39,6 +39,6 @@ def table(path: Path = TABLE) -> dict[tuple[str, str, str], list[tuple[str, str,
     rows: dict = {}
     with open(path, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            rate = Rate(*(float(row[name] or 0) for name in ("fixed", "each")), int(row["bytes"]), *map(float, (row["networks"], row["arrays"])))
+            rate = Rate(*(float(row[name]) for name in Rate._fields))
             rows.setdefault((row["part"], row["method"], row["shape"]), []).append((row["options"], row["measurement"], rate))
     return rows
