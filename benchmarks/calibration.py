@@ -4,7 +4,8 @@
                 (networks/precision.py), so that a processor without bfloat16 shows as the slower machine that it is
     arrays      seconds of filters, sorting and a small linear system in NumPy and SciPy, what classical methods do
 
-The least of many short repetitions counts: other programs can only make one slower. Every row of benchmarks/rates.csv holds
+Seconds are those of the processor, so that other programs that take turns with this one do not count, and the least of many short
+repetitions, as others can still make one slower. Every row of benchmarks/rates.csv holds
 both numbers of the machine and the hour at which it was measured, and config/cost.py scales by the ratio. What is computed here
 must therefore never change without measuring all rates again.
 """
@@ -55,19 +56,18 @@ def arrays() -> Callable[[], object]:
 
 
 def least(work: Callable[[], object], seconds: float = SECONDS) -> float:
-    """Seconds of the fastest of as many calls as fit into `seconds`, at least two, after a first that does not count."""
-    work()
-    found, opened = [], time.perf_counter()
-    while len(found) < 2 or time.perf_counter() - opened < seconds:
-        began = time.perf_counter()
+    """Seconds of the processor of the fastest of as many calls as fit into `seconds`, two at least."""
+    found: list[float] = []
+    while len(found) < 2 or sum(found) < seconds:
+        began = time.process_time()
         work()
-        found.append(time.perf_counter() - began)
+        found.append(time.process_time() - began)
     return min(found)
 
 
 def calibration(seconds: float = SECONDS) -> dict[str, float]:
     """Seconds of each of the two on one thread of this process."""
-    return {"networks": least(networks(), seconds), "arrays": least(arrays(), seconds)}
+    return {"networks": least(networks(), seconds), "arrays": least(arrays(), seconds)}  # the first call is never the fastest
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The table that the cost of a run is reckoned with (config/cost.py): `python -m benchmarks.rates` writes benchmarks/rates.csv.
 
-    python -m benchmarks.rates                                       every method, minutes of one core; let nothing else run
-    python -m benchmarks.rates --methods splitting unsure            these alone; the other rows stay as they are
+    python -m benchmarks.rates                                       every method, half an hour of one core
+    python -m benchmarks.rates --methods splitting unsure            these alone, such as new ones; the other rows stay
 
 A row says seconds = fixed + each · count, on one thread, where the count depends on what the row is about:
 
@@ -14,8 +14,9 @@ A row says seconds = fixed + each · count, on one thread, where the count depen
 
 Methods are those of methods/ and the rows of config/paper.yaml; `options` are those of a row that are not a method's default.
 Forward models are those of config/paper.yaml; a training, which hardly depends on it, is timed on the first that the method is
-for. Images are smoothed noise and networks have random weights, which changes no time. Of several repetitions the shortest
-counts, as other programs can only add to it. `networks` and `arrays` are what benchmarks/calibration.py measured meanwhile.
+for. Images are smoothed noise and networks have random weights, which changes no time. Seconds
+are those of the processor, and the shortest of several repetitions counts (`least`), so that the table can be made beside other
+work. `networks` and `arrays` are what benchmarks/calibration.py measured for the same method.
 `bytes` is the size of the trained model's file.
 """
 
@@ -38,8 +39,8 @@ from bench.clock import TIMING_BATCH
 from bench.held_out import HELD_OUT
 from bench.measured import Measured
 from bench.restoring import images_at_a_time
-from benchmarks.calibration import calibration
-from benchmarks.learners import BUDGET, learner_of
+from benchmarks.calibration import calibration, least
+from benchmarks.learners import BUDGET, FOLDER, learner_of
 from benchmarks.restoration import restorer
 from benchmarks.side_by_side import Bench, parser
 from benchmarks.training import engine
@@ -54,33 +55,24 @@ BATCHES = 16, 64  # images of a step
 TRAINING_IMAGES = 10 * HELD_OUT, 20 * HELD_OUT  # measurements that a fit is timed with: as many are held out as in a run
 SEARCH_STEPS = 10
 SAMPLES = 8  # of as many images
-SECONDS = 2.0  # of repetitions, where they are short
+SECONDS = 0.7  # of repetitions, where they are short
 COLUMNS = ("part", "method", "options", "shape", "measurement", "fixed", "each", "bytes")
 FACTS = ("networks", "arrays", "device", "torch", "date", "commit", "cores_busy_otherwise")
 
 
 def methods_of(config: dict) -> Iterator[tuple[str, dict]]:
     """(folder, complete facts) of each method of methods/ with its defaults, and of each row whose options differ from these."""
-    folders = sorted(path.parent.name for path in Path("methods").glob("*/rules.smk"))
-    folders = [name for name in folders if not (Path("methods") / name / "requirements.txt").exists()]  # packages of their own
+    folders = [path.parent for path in sorted(FOLDER.glob("*/rules.smk"))]
+    folders = [each.name for each in folders if not (each / "requirements.txt").exists()]  # packages of their own
     alone = {"datasets": config["datasets"], "methods": dict.fromkeys(folders)}
     seen = set()
-    for row in [*check(alone)["methods"].values(), *check(config)["methods"].values()]:
+    rows = [*check(alone)["methods"].values(), *check(config)["methods"].values()]
+    for row in sorted(rows, key=lambda row: not row["learned"]):  # what costs most is known first
         name = Path(row["folder"]).name
         key = name, *(differing(row, part, row[part]) for part in ("train", "restore"))
         if key not in seen and name in folders:
             seen.add(key)
             yield name, row
-
-
-def shortest(call: Callable[[], object], least: int = 2, seconds: float = SECONDS) -> float:
-    """Seconds of the shortest of so many calls at least, and of more while they are short."""
-    found, opened = [], time.perf_counter()
-    while len(found) < least or time.perf_counter() - opened < seconds:
-        began = time.perf_counter()
-        call()
-        found.append(time.perf_counter() - began)
-    return min(found)
 
 
 def line(few: float, many: float, counts: tuple[int, int]) -> dict[str, float]:
@@ -99,8 +91,7 @@ def training(bench: Bench, name: str, row: dict, measured: Measured, clean: torc
     seconds = []
     for batch in BATCHES:
         step = engine(learner, data, batch, bench.generator(), record=False)
-        step()
-        seconds.append(shortest(step, least=3))
+        seconds.append(least(step, SECONDS))
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.pt"
         importlib.import_module("training.models").save(path, learner.networks, bench.shape)
@@ -128,12 +119,12 @@ def restoring(bench: Bench, name: str, row: dict, measured: Measured, folder: Pa
     if row["learned"]:
         for option in ITERATIONS:
             work *= options.get(option, 1)
-    yield "restore", {"fixed": 0.0, "each": shortest(whole) / work}
+    yield "restore", {"fixed": 0.0, "each": least(whole, SECONDS) / work}
     if hasattr(program, "sample") and not mismatch(row["posterior"], measured.forward.traits()):
         draw = restorer(name, measured, bench, folder, options, "sample")
         few = measured[:SAMPLES].loaded()
         draw(few, SAMPLES)
-        yield "sample", {"fixed": 0.0, "each": shortest(lambda: draw(few, SAMPLES)) / SAMPLES**2}
+        yield "sample", {"fixed": 0.0, "each": least(lambda: draw(few, SAMPLES), SECONDS) / SAMPLES**2}
 
 
 def fit(bench: Bench, name: str, measured: Measured, folder: Path, options: dict, whole: Callable[[], None]) -> dict[str, float]:
@@ -150,10 +141,10 @@ def fit(bench: Bench, name: str, measured: Measured, folder: Path, options: dict
         few = measured[:1].loaded()
         took = []
         for _ in range(2):  # the second has it in memory
-            began = time.perf_counter()
+            began = time.process_time()
             for _ in learned(few):
                 pass
-            took.append(time.perf_counter() - began)
+            took.append(time.process_time() - began)
         seconds.append(took[0] - took[1])
     whole()
     return line(*seconds, TRAINING_IMAGES)
@@ -173,10 +164,10 @@ def measure_shape(bench: Bench, config: dict, dataset: str, names: list[str] | N
             if names and name not in names:
                 continue
             on = [key for key, forward in forwards.items() if not mismatch(row["applies"], forward.traits())]
-            about = {"method": name, "shape": shape, "bytes": 0} | calibration(0.3)
+            about = {"method": name, "shape": shape, "bytes": 0} | calibration(0.2)
             if row["learned"] and on:
                 rate = training(bench, name, row, measured[on[0]], torch.from_numpy(clean))
-                yield {"part": "train", "options": differing(row, "train", row["train"]), "measurement": "", **about, **rate}
+                yield about | {"part": "train", "options": differing(row, "train", row["train"]), "measurement": ""} | rate
             for measurement in on[:1] if row["learned"] else on:
                 for part, rate in restoring(bench, name, row, measured[measurement], Path(temporary) / measurement):
                     stands = "" if row["learned"] else measurement
@@ -192,13 +183,14 @@ def measure_shape(bench: Bench, config: dict, dataset: str, names: list[str] | N
 def main() -> None:
     options = parser("rates", __doc__, repetitions=2)
     options.add_argument("--methods", nargs="+", metavar="NAME", help="folders of methods/ (all)")
+    options.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS, help="of the configuration (both)")
     options.set_defaults(output=TABLE)
     args = options.parse_args()
     if torch.cuda.is_available():
         sys.exit("the rates are those of one core; put CUDA_VISIBLE_DEVICES= before the command to leave the GPU alone")
     config = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
     found: dict[tuple, dict] = {}
-    for dataset in DATASETS:
+    for dataset in args.datasets:
         bench = Bench(argparse.Namespace(**vars(args) | {"shape": dataset}))
         for row in measure_shape(bench, config, dataset, args.methods):
             facts = bench.facts() | {"date": datetime.date.today().isoformat()}
@@ -206,20 +198,22 @@ def main() -> None:
             key = tuple(row[name] for name in COLUMNS[:5])
             found[key] = row if key not in found else min(found[key], row, key=lambda each: each["fixed"] + each["each"])
             print(*key, f"{row['fixed']:.4g} + {row['each']:.4g}", flush=True)
-    write(args.output, found, args.methods)
+            write(args.output, found)
 
 
-def write(path: Path, found: dict[tuple, dict], names: list[str] | None) -> None:
-    """The table with the rows that were found, and those of other methods as they are where only some were measured."""
-    if names and path.exists():
+def write(path: Path, found: dict[tuple, dict]) -> None:
+    """The table with the rows that were found, and those that it had of methods that are still there."""
+    kept: dict[tuple, dict] = {}
+    if path.exists():
         with open(path, newline="", encoding="utf-8") as file:
-            kept = [row for row in csv.DictReader(file) if row["method"] not in names]
-        found = {tuple(row[name] for name in COLUMNS[:5]): row for row in kept} | found
+            rows = [row for row in csv.DictReader(file) if (FOLDER / row["method"]).exists()]
+        kept = {tuple(row[name] for name in COLUMNS[:5]): row for row in rows}
+    rows = kept | found
     with store.replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, [*COLUMNS, *FACTS], lineterminator="\n")
         table.writeheader()
-        for key in sorted(found):
-            table.writerow({name: f"{value:.4g}" if isinstance(value, float) else value for name, value in found[key].items()})
+        for key in sorted(rows):
+            table.writerow({name: f"{value:.4g}" if isinstance(value, float) else value for name, value in rows[key].items()})
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import method_facts
+from config.schema import family_of
 
 TABLE = Path(__file__).parent.parent / "benchmarks" / "rates.csv"
+METHODS = Path(__file__).parent.parent / "methods"
 BUDGET = ("steps", "batch_size")  # options of a training that say how often and how many, not how
 ITERATIONS = ("steps", "restarts")  # options of a search that its time is proportional to
 
@@ -42,3 +44,15 @@ def table(path: Path = TABLE) -> dict[tuple[str, str, str], list[tuple[str, str,
             rate = Rate(*(float(row[name]) for name in Rate._fields))
             rows.setdefault((row["part"], row["method"], row["shape"]), []).append((row["options"], row["measurement"], rate))
     return rows
+
+
+def rate_of(part: str, method: dict, shape: tuple[int, int, int], options: str, measurement: str) -> Rate | None:
+    """The rate of a method on images of a shape; None where none was measured, as for a method from outside.
+
+    Other options count as the defaults, another forward model as the slowest that was measured.
+    """
+    folder = Path(method["folder"])
+    rows = table().get((part, folder.name, "x".join(map(str, shape))), []) if folder.parent == METHODS else []
+    alike = [row for row in rows if row[0] == options] or [row for row in rows if not row[0]]
+    same = [row for row in alike if row[1] and family_of(row[1]) == family_of(measurement)] or alike
+    return max((rate for *_, rate in same), key=lambda rate: rate.fixed + rate.each, default=None)
