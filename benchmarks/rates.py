@@ -23,6 +23,7 @@ work. `networks` and `arrays` are what benchmarks/calibration.py measured for th
 import argparse
 import csv
 import datetime
+import functools
 import importlib
 import inspect
 import sys
@@ -31,6 +32,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 import yaml
 
@@ -42,7 +44,7 @@ from bench.restoring import images_at_a_time
 from benchmarks.calibration import calibration, least
 from benchmarks.learners import BUDGET, FOLDER, learner_of
 from benchmarks.restoration import restorer
-from benchmarks.side_by_side import Bench, parser
+from benchmarks.side_by_side import IMAGES, Bench, parser
 from benchmarks.training import engine
 from config.check import check
 from config.rates import ITERATIONS, TABLE, differing
@@ -55,7 +57,7 @@ BATCHES = 16, 64  # images of a step
 TRAINING_IMAGES = 10 * HELD_OUT, 20 * HELD_OUT  # measurements that a fit is timed with: as many are held out as in a run
 SEARCH_STEPS = 10
 SAMPLES = 8  # of as many images
-SECONDS = 0.7  # of repetitions, where they are short
+SECONDS = 0.5  # of repetitions, where they are short
 COLUMNS = ("part", "method", "options", "shape", "measurement", "fixed", "each", "bytes")
 FACTS = ("networks", "arrays", "device", "torch", "date", "commit", "cores_busy_otherwise")
 
@@ -134,9 +136,9 @@ def fit(bench: Bench, name: str, measured: Measured, folder: Path, options: dict
     """
     seconds = []
     for count in TRAINING_IMAGES:
-        for file in ("y", "side_info"):
-            values = getattr(measured, {"y": "y", "side_info": "stored"}[file])
-            store.save_array(folder / str(count) / f"train_{file}.npy", values[:count])
+        times = -(-count // len(measured.y))  # images that are there several times cost the same
+        for file, values in {"y": measured.y, "side_info": measured.stored}.items():
+            store.save_array(folder / str(count) / f"train_{file}.npy", np.concatenate([values] * times)[:count])
         learned = restorer(name, measured, bench, folder / str(count), options)
         few = measured[:1].loaded()
         took = []
@@ -152,32 +154,31 @@ def fit(bench: Bench, name: str, measured: Measured, folder: Path, options: dict
 
 def measure_shape(bench: Bench, config: dict, dataset: str, names: list[str] | None) -> Iterator[dict]:
     """The rows of one shape of images."""
-    shape = "x".join(map(str, bench.shape))
     forwards = {name: forward_model(name, options) for name, options in config["datasets"][dataset].items()}
-    clean = bench.smooth(max(TRAINING_IMAGES))
-    measured = {name: bench.measure(clean, forward) for name, forward in forwards.items()}
+    clean = bench.smooth(IMAGES)
     with tempfile.TemporaryDirectory() as temporary:
-        for measurement, each in measured.items():
-            for file, values in {"train_y": each.y, "train_side_info": each.stored}.items():
-                store.save_array(Path(temporary) / measurement / f"{file}.npy", values[: TRAINING_IMAGES[0]])
+
+        @functools.cache
+        def measured(measurement: str) -> tuple[Measured, Path]:
+            """Measurements, and a folder in which they are those of a training."""
+            made = bench.measure(clean, forwards[measurement])
+            folder = Path(temporary) / measurement
+            for file, values in {"train_y": made.y, "train_side_info": made.stored}.items():
+                store.save_array(folder / f"{file}.npy", values)
+            return made, folder
+
         for name, row in methods_of(config):
             if names and name not in names:
                 continue
             on = [key for key, forward in forwards.items() if not mismatch(row["applies"], forward.traits())]
-            about = {"method": name, "shape": shape, "bytes": 0} | calibration(0.2)
+            about = {"method": name, "shape": "x".join(map(str, bench.shape)), "bytes": 0} | calibration(0.2)
             if row["learned"] and on:
-                rate = training(bench, name, row, measured[on[0]], torch.from_numpy(clean))
+                rate = training(bench, name, row, measured(on[0])[0], torch.from_numpy(clean))
                 yield about | {"part": "train", "options": differing(row, "train", row["train"]), "measurement": ""} | rate
             for measurement in on[:1] if row["learned"] else on:
-                for part, rate in restoring(bench, name, row, measured[measurement], Path(temporary) / measurement):
-                    stands = "" if row["learned"] else measurement
-                    yield {
-                        "part": part,
-                        "options": differing(row, "restore", row["restore"]),
-                        "measurement": stands,
-                        **about,
-                        **rate,
-                    }
+                for part, rate in restoring(bench, name, row, *measured(measurement)):
+                    stands = {"options": differing(row, "restore", row["restore"]), "part": part}
+                    yield about | stands | {"measurement": "" if row["learned"] else measurement} | rate
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """What a run costs, without running it: `make cost CONFIG=config/paper.yaml`, or `python -m config.cost --help`.
 
-    trainings and restorations    those of config/runs.py, each of benchmarks/rates.csv's seconds at the configuration's steps, batch
-                                  size and numbers of images, times this machine's calibration over that of the row
-                                  (benchmarks/calibration.py)
-    GiB                           of clean images, measurements, models, estimates, samples and timings (docs/formats.md)
+    trainings, restorations    those of config/runs.py: the seconds of benchmarks/rates.csv at the configuration's steps, batch
+                               size and numbers of images, times this machine's calibration over that of the row
+                               (benchmarks/calibration.py)
+    GiB                        clean images, measurements, models, estimates, samples and timings (docs/formats.md)
 
 A method whose rate was not measured is named as unknown and is in no sum. Measuring, scoring and reports are not counted.
 """
@@ -179,9 +179,11 @@ def total(jobs: Iterable[Job], cores: int = 1) -> Cost:
 def number(value: float) -> str:
     """Two digits, or whole from ten on.
 
-    >>> number(0.0123), number(1.96), number(123.4)
-    ('0.01', '2.0', '123')
+    >>> number(0), number(0.001), number(0.123), number(1.96), number(123.4)
+    ('0', '< 0.01', '0.12', '2.0', '123')
     """
+    if value < 0.005:
+        return "< 0.01" if value else "0"
     return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.95 else f"{value:.2f}"
 
 
@@ -226,6 +228,22 @@ def summary(jobs: list[Job], cores: int) -> str:
     return said + (f"; {UNKNOWN}: {', '.join(cost.unknown)}" if cost.unknown else "")
 
 
+def markdown(configfile: Path, cores: int = 8) -> list[str]:
+    """Lines of the README's table, one for each data set of a configuration, at the speed of the table's machine."""
+    from config.planned import planned  # here, as it parses the workflow, which imports this module
+
+    with planned([configfile]) as (config, runs):
+        jobs = plan(config, runs)
+    lines = []
+    for dataset in config["datasets"]:
+        of = [job for job in jobs if job.dataset == dataset]
+        *cells, gib = row(f"`{configfile}`, `{dataset}`", of)
+        cost = total(of, cores)
+        hours = f"{number(cost.hours)}{' + unknown' if cost.unknown else ''}"
+        lines.append(f"| {' | '.join([*cells, hours, gib])} |")
+    return lines
+
+
 # --- the command ---------------------------------------------------------------------------------------------------------------
 
 
@@ -236,10 +254,14 @@ def main() -> None:
     parser.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/paper.yaml")], help="(config/paper.yaml)")
     parser.add_argument("--cores", type=int, default=8, help="of the machine (%(default)s)")
     parser.add_argument("--reference", action="store_true", help="at the speed of the table's machine, not of this one")
+    parser.add_argument("--markdown", action="store_true", help="lines of the README's table, each file by itself")
     args = parser.parse_args()
     if missing := next((path for path in args.configfile if not path.is_file()), None):
         sys.exit(f"{missing}: there is no such file; name a configuration, such as config/quick.yaml")
-    from config.planned import planned  # here, as it parses the workflow, which imports this module
+    if args.markdown:
+        print("\n".join(line for path in args.configfile for line in markdown(path)))
+        return
+    from config.planned import planned
 
     with planned(args.configfile) as (config, runs):
         print(report(config, plan(config, runs, None if args.reference else calibrated()), args.cores))

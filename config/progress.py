@@ -25,6 +25,7 @@ TERMINAL = "DefaultStreamHandler"  # as Snakemake names what writes to the termi
 HELD_BACK = {
     LogEvent.JOB_INFO, LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED, LogEvent.PROGRESS, LogEvent.RESOURCES_INFO, LogEvent.SHELLCMD
 }  # fmt: skip
+CHOOSING = "Select jobs to execute..."  # said whenever a core is free, without an event
 EVERY, SHARE = 10.0, 1 / 50  # seconds between two lines at least; and of the time so far
 NAMED = 3  # jobs that run now
 
@@ -48,7 +49,7 @@ class Progress(logging.Handler):
         self.todo, self.cores, self.clock = todo, cores, clock
         self.left, self.running, self.failed = set(todo), {}, 0  # running: number -> when it started
         self.took: dict[tuple[str, str], list[float]] = defaultdict(list)  # (rule, data set) -> seconds of jobs that finished
-        self.began, self.over = clock(), threading.Event()
+        self.began, self.over, self.said = clock(), threading.Event(), ""
 
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "event", None)
@@ -71,42 +72,48 @@ class Progress(logging.Handler):
         if not self.left:
             self.stop()
 
-    def expected(self, job: Todo) -> float:
-        """Seconds of a job: the mean of those like it, else what its rate says, else the mean of all without a rate."""
+    def expected(self, job: Todo) -> float | None:
+        """Seconds of a job: the mean of those like it, else what its rate says, else the mean of others that have no rate."""
         alike = self.took.get((job.rule, job.dataset))
         if not alike and job.seconds is not None:
             return job.seconds
         rated = {(each.rule, each.dataset) for each in self.todo.values() if each.seconds is not None}
-        alike = alike or [second for key, times in self.took.items() if key not in rated for second in times]
-        return sum(alike) / len(alike) if alike else 0.0
+        alike = alike or [second for key, times in list(self.took.items()) if key not in rated for second in times]
+        return sum(alike) / len(alike) if alike else None
 
-    def seconds_to_go(self) -> float:
-        """As long as all cores are busy, but not less than the longest job."""
+    def seconds_to_go(self) -> float | None:
+        """As long as all cores are busy, but not less than the longest job; None as long as nothing is known of some job."""
         now, work, longest = self.clock(), 0.0, 0.0
         for number in list(self.left):
             job = self.todo[number]
-            seconds = max(0.0, self.expected(job) - (now - self.running.get(number, now)))
+            if (seconds := self.expected(job)) is None:
+                return None
+            seconds = max(0.0, seconds - (now - self.running.get(number, now)))
             work, longest = work + seconds * min(job.cores, self.cores), max(longest, seconds)
         return max(work / self.cores, longest)
 
     def line(self) -> str:
         """
-        >>> todo = {1: Todo("acsg_train", "mnist drop_patch 0", "mnist", 1, 90.0), 2: Todo("page", "", "", 1, None)}
+        >>> todo = {1: Todo("acsg_train", "mnist drop_patch 0", "mnist", 1, 90.0), 2: Todo("acsg_restore", "", "mnist", 1, 9.0)}
         >>> Progress(todo, cores=2, clock=lambda: 0.0).line()
         '0 of 2 jobs done, about 2 min to go'
         """
         done = len(self.todo) - len(self.left) - self.failed
         parts = [f"{done} of {len(self.todo)} jobs done", *([f"{self.failed} failed"] if self.failed else [])]
-        parts.append(
-            f"about {duration(self.seconds_to_go())} to go" if self.left else f"in {duration(self.clock() - self.began)}"
-        )
+        if not self.left:
+            parts.append(f"in {duration(self.clock() - self.began)}")
+        elif (seconds := self.seconds_to_go()) is not None:
+            parts.append(f"about {duration(seconds)} to go")
         jobs = [self.todo[number] for number in list(self.running) if number in self.todo]
         names = [f"{job.rule} ({job.wildcards})" if job.wildcards else job.rule for job in jobs[:NAMED]]
         more = [f"{len(jobs) - NAMED} more"] if len(jobs) > NAMED else []
         return ", ".join(parts) + (f"; now: {', '.join([*names, *more])}" if names else "")
 
     def say(self) -> None:
-        logger.info(self.line(), extra={"quietness": Quietness.PROGRESS})  # `--quiet progress` hides these, too
+        """A line, unless it is the same as the last one."""
+        if (line := self.line()) != self.said:
+            logger.info(line, extra={"quietness": Quietness.PROGRESS})  # `--quiet progress` hides these, too
+            self.said = line
 
     def speak(self, every: float = EVERY) -> None:
         """Lines until `stop`, from a thread of its own that ends with the process."""
@@ -147,6 +154,6 @@ def follow(workflow, seconds: dict[str, float | None]) -> None:
         known = next((seconds[path] for path in map(str, job.output) if path in seconds), None)
         todo[workflow.dag.jobid(job)] = Todo(job.rule.name, " ".join(names), given.get("dataset", ""), job.threads, known)
     progress = Progress(todo, cores(workflow, "timing"))
-    terminal.addFilter(lambda record: getattr(record, "event", None) not in HELD_BACK)
+    terminal.addFilter(lambda record: getattr(record, "event", None) not in HELD_BACK and record.msg != CHOOSING)
     logger.addHandler(progress)
     progress.speak()

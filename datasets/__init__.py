@@ -10,7 +10,7 @@ A data set is one file here, found because it states a SHAPE:
 and, where they apply,
 
     CLASSES = 10, labels(split, data_dir) -> uint8 [N]      the images belong to so many classes; the class of each
-    IMAGES = {"train": 4000, …}                             how many images each split has when it is complete, where that is fixed
+    IMAGES = {"train": 4000, …}                             how many images each split has when complete, where that is fixed
     OPTIONAL = True, present(data_dir), obtain(data_dir)    a run goes on without it where `present`, a quick look, says that its
                                                             files are absent; `python -m datasets.obtain` calls `obtain`
     OWN = True                                              its files are the user's own and may change at any time
