@@ -14,6 +14,7 @@ from bench import machine
 
 ROOT = Path(__file__).parent.parent
 CACHE = Path(".cache/calibration")
+TIMEOUT = 60  # seconds; a machine that is so busy is not to be calibrated
 
 Speed = dict[str, float]  # "networks" and "arrays" -> seconds of their fixed work
 

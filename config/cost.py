@@ -213,7 +213,7 @@ def report(config: dict, jobs: list[Job], cores: int) -> str:
     return "\n".join(lines + ([f"{UNKNOWN}: {', '.join(cost.unknown)}"] if cost.unknown else []))
 
 
-UNKNOWN = "not all counted, as no rate was measured or nobody knows how many images there are"
+UNKNOWN = "not all counted, for want of a rate or of the number of images"
 
 
 def cores_said(cores: int) -> str:
@@ -223,8 +223,9 @@ def cores_said(cores: int) -> str:
 def summary(jobs: list[Job], cores: int) -> str:
     """One line on what is about to be run."""
     cost = total(jobs, cores)
-    hours = f"about {number(cost.training)} core-hours of training and {number(cost.restoring)} of restoring"
-    said = f"{cost.trainings} trainings, {hours} ({number(cost.hours)} hours on {cores_said(cores)}), {number(cost.gib)} GiB"
+    training = f"{cost.trainings} trainings ({number(cost.training)} core-hours), " if cost.trainings else ""
+    restoring = f"restorations ({number(cost.restoring)} core-hours)"
+    said = f"{training}{restoring}: about {number(cost.hours)} hours on {cores_said(cores)}; {number(cost.gib)} GiB"
     return said + (f"; {UNKNOWN}: {', '.join(cost.unknown)}" if cost.unknown else "")
 
 

@@ -34,10 +34,8 @@ def print_start(config: dict, jobs: list[cost.Job], cores: int) -> None:
         print(f"{dataset} is left out: {why_absent(config, dataset)}", file=sys.stderr)
     print(f"The report will be {report_page(config)}", file=sys.stderr)
     if jobs:
-        reckoned = (
-            "by rates of a CPU; there is a GPU, for which none were measured" if has_gpu() else "`make cost` tells it by method"
-        )
-        print(f"To be run: {cost.summary(jobs, cores)}; {reckoned}", file=sys.stderr)
+        of_gpu = "; by rates of a CPU, as none were measured on a GPU" if has_gpu() else ""
+        print(f"To be run: {cost.summary(jobs, cores)}{of_gpu}", file=sys.stderr)
     print(f"Learned methods run on {gpu}; to watch: tail -f {config['results']}/logs/*/train/*", file=sys.stderr)
 
 

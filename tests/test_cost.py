@@ -171,7 +171,10 @@ def test_a_machine_is_calibrated_once(tmp_path, monkeypatch):
 
 
 def test_a_machine_that_cannot_be_calibrated_counts_as_that_of_the_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1, stdout=""))
+    def run(command, **_):
+        raise subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(subprocess, "run", run)
     assert calibration.calibrated(tmp_path) is None and not list(tmp_path.iterdir())
 
 
