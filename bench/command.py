@@ -55,7 +55,7 @@ def main(restore: Restorer, sample: Callable | None = None) -> None:
             sys.exit(f"{args.y}: holds no images")
         stored = store.load_array(args.side_info) if args.side_info else None
         protocol = facts.get("protocol", "sound")
-        measured = Measured(y, from_facts(facts), stored, protocols.parse(protocol))[: args.images]
+        measured = Measured(y, from_facts(facts), stored, protocols.parse(protocol))[: args.first_images]
         guard([args.y, *filter(None, [args.side_info]), *(given[name] for name in named)], protected_by(args.y))
         record = {
             "method": args.method,
@@ -87,8 +87,8 @@ def parser_for(name: str, restore: Restorer, named: list[str], schemas: dict, wi
         add(f"--{each.replace('_', '-')}", type=Path, required=True, help="an input that the rule names")
     add("--output", type=Path, required=True, help="estimates, float16 .npy; the facts go to .json beside it")
     add("--method", default=name, help="the row's name in the tables (%(default)s)")
-    add("--images", type=parser_of("images", method_facts.EVERY_RESTORATION["images"]), metavar="N",
-        help=method_facts.EVERY_RESTORATION["images"]["description"])  # fmt: skip
+    for name, schema in method_facts.EVERY_RESTORATION.items():
+        add(f"--{name.replace('_', '-')}", type=parser_of(name, schema), metavar="N", help=schema["description"])
     add("--timing", action="store_true", help=f"time the first {TIMING_BATCH} images instead")
     if with_samples:
         count = {"type": parser_of("samples", {"type": "integer", "minimum": 1}), "nargs": "?", "const": SAMPLES, "metavar": "K"}

@@ -18,7 +18,11 @@ import yaml
 
 TRAINING = Path(__file__).parent.parent / "training" / "options.yaml"
 EVERY_RESTORATION = {  # options of every restoration, which no method.yaml declares
-    "images": {"type": "integer", "minimum": 1, "description": "Restore the first so many images alone. Without it, all."},
+    "first_images": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Only so many test images, the first ones, are restored and scored. Without it, all.",
+    },
 }
 KEYS = ("title", "train", "restore", "applies", "posterior", "seeded", "keeps_observed")
 
@@ -43,6 +47,8 @@ def read(folder: Path) -> MethodFacts:
         raise ValueError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
     if strange := stated.keys() - set(KEYS):
         raise ValueError(f"{path}: {min(strange)}: no such key; there are {', '.join(KEYS)}")
+    if taken := (stated.get("restore") or {}).keys() & EVERY_RESTORATION.keys():
+        raise ValueError(f"{path}: restore.{min(taken)}: every method has this option already; give yours another name")
     learned = (folder / "train.py").exists()
     shared = yaml.safe_load(TRAINING.read_text(encoding="utf-8")) if learned else {}
     return MethodFacts(

@@ -164,9 +164,9 @@ def check_names(by_dataset: dict, where: str) -> None:
 def check_whole(name: str, method: dict, asked: dict) -> None:
     """Raise ConfigError where a method is to restore a part of pictures that are restored whole."""
     for dataset in asked:
-        if not datasets.has_clean(dataset) and "images" in options_on(method, "restore", dataset):
+        if not datasets.has_clean(dataset) and "first_images" in options_on(method, "restore", dataset):
             where = f"methods.{name}.for.{dataset}" if dataset in method["for"] else f"methods.{name}"
-            raise ConfigError(f"{where}.restore.images: the data set {dataset} is restored whole; remove the key")
+            raise ConfigError(f"{where}.restore.first_images: the data set {dataset} is restored whole; remove the key")
 
 
 def complete(name: str, given: dict) -> dict:

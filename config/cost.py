@@ -74,7 +74,7 @@ def jobs_of(config: dict, runs: Runs, dataset: str, run: Run, speed: Speed | Non
     method, learned = config["methods"][run.method], runs.learned(dataset, run)
     train, restore = (options_on(method, part, dataset) for part in ("train", "restore"))
     count, kind = images(config, dataset, "test"), "networks" if learned else "arrays"
-    count = min(count, restore["images"]) if count and learned and "images" in restore else count
+    few = min(count, restore.get("first_images", count)) if count else None
     size = FLOAT16 * values(dataset)
 
     def rate(part: str, options: dict) -> Rate | None:
@@ -99,9 +99,9 @@ def jobs_of(config: dict, runs: Runs, dataset: str, run: Run, speed: Speed | Non
         iterations *= restore.get(option, 1)
     each, fit = rate("restore", restore), rate("fit", restore)
     first = seconds(fit, images(config, dataset, "train")) if fit else 0.0
-    restored, batch = (seconds(each, number and number * iterations) for number in (count, TIMED))
+    restored, batch = (seconds(each, number and number * iterations) for number in (few, TIMED))
     whole = None if restored is None or first is None else restored + first
-    found.append(job("restored", "test.npy", "restore", whole, count and count * size))
+    found.append(job("restored", "test.npy", "restore", whole, few and few * size))
     if datasets.has_clean(dataset) and runs.timed(dataset, run):
         took = None if batch is None or first is None else first + timing_seconds(batch)
         shown = kept(restore.get("steps", 1)) if learned else 1

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bench import method_facts
 from config.command_line import flags, options_on
 from config.environment import has_gpu
 from config.sees import protocol_inputs
@@ -14,7 +15,10 @@ def method_config(config: dict, name: str, home: str) -> dict:
     train, restore = (
         {dataset: options_on(method, section, dataset) for dataset in config["datasets"]} for section in ("train", "restore")
     )
-    parts = {dataset: {"images": options.pop("images")} if "images" in options else {} for dataset, options in restore.items()}
+    of_all = {
+        dataset: {name: options.pop(name) for name in method_facts.EVERY_RESTORATION if name in options}
+        for dataset, options in restore.items()
+    }
     return {
         "bench": f"{home}/methods/bench.smk",
         "name": name,
@@ -24,7 +28,7 @@ def method_config(config: dict, name: str, home: str) -> dict:
         "seeds": config["seeds"],
         "train": {dataset: flags(options) for dataset, options in train.items()},
         "restore": {dataset: flags(options) for dataset, options in restore.items()},
-        "part": {dataset: flags(options) for dataset, options in parts.items()},  # of the test images, those to restore
+        "first_images": {dataset: flags(options) for dataset, options in of_all.items()},  # not for timings and samples
         "protocol": protocol_inputs(config),  # what the protocol adds to the inputs of every training
         "gpu": 1 if has_gpu() else 0,
     }

@@ -45,7 +45,7 @@ rule restore:
         name=config["name"],
         inputs=lambda wildcards, input: flags(input),
         options=lambda wildcards: config["restore"][wildcards.dataset],
-        part=lambda wildcards: "--timing" if wildcards.part == "timing" else config["part"][wildcards.dataset],
+        part=lambda wildcards: "--timing" if wildcards.part == "timing" else config["first_images"][wildcards.dataset],
         seed=lambda wildcards: f"--seed {wildcards.seed}" if "seed" in wildcards.keys() else "",
         code=lambda wildcards: code_of_method(config["folder"], "restore", module_of(wildcards.measurement)),
     shell:

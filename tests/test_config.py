@@ -58,6 +58,26 @@ def changed(path: str, value) -> dict:
         ("protocol", 3, "protocol: 3 is not"),
         ("seeds", [], "seeds: [] "),
         ("seeds", "0", "seeds: '0' is not of type 'array'"),
+        ("seeds", {"mnits": [0]}, "seeds.mnits: no such data set; did you mean mnist?"),
+        ("seeds", {"mnist5k": []}, "seeds.mnist5k: [] "),
+        ("seeds", {"mnist5k": [-1]}, "seeds.mnist5k.0: -1 is less than"),
+        ("seeds", {"mnist5k": 3}, "seeds.mnist5k: 3 is not of type 'array'"),
+        ("images", {"mnits": {"train": 3}}, "images.mnits: no such data set; did you mean mnist?"),
+        ("images", {"mnist5k": {"tets": 3}}, "images.mnist5k.tets: no such key; did you mean test?"),
+        ("images", {"mnist5k": {"test": 0}}, "images.mnist5k.test: 0 is less than the minimum of 1 (How many test images"),
+        ("images", {"mnist5k": 3}, "images.mnist5k: 3 is not of type 'object'"),
+        ("images", {"pictures": {"test": 3}}, "images.pictures: its pictures are restored whole"),
+        ("methods.acsg.for", {"mnits": {}}, "methods.acsg.for.mnits: no such data set; did you mean mnist?"),
+        ("methods.acsg.for", {"mnist5k": {"trian": {}}}, "methods.acsg.for.mnist5k.trian: no such key; did you mean train?"),
+        (
+            "methods.acsg.for",
+            {"mnist5k": {"train": {"stepz": 3}}},
+            "methods.acsg.for.mnist5k.train.stepz: no such key; did you mean steps?",
+        ),
+        ("methods.acsg.for", {"mnist5k": {"restore": {"steps": 0}}}, "methods.acsg.for.mnist5k.restore.steps: 0 is"),
+        ("methods.acsg.restore", {"first_images": 0}, "methods.acsg.restore.first_images: 0 is less than the minimum of 1 (Only"),
+        ("methods.acsg.restore", {"first": 3}, "methods.acsg.restore.first: no such key"),
+        ("methods.acsg.train", {"first_images": 3}, "methods.acsg.train.first_images: no such key"),
     ],
 )
 def test_a_mistake_is_named_with_its_key(path, value, says):
@@ -108,6 +128,9 @@ def test_a_trait_that_no_forward_model_has_is_named_with_its_file(tmp_path):
         ConfigError, match=r"mine/method\.yaml: applies\.msak: True: no such trait; there are mask, noise, mixing"
     ):
         check(changed("methods.mine", {"folder": str(folder)}))
+    (folder / "method.yaml").write_text("restore: {first_images: {type: integer, default: 3, description: x}}")
+    with pytest.raises(ConfigError, match=r"mine/method\.yaml: restore\.first_images: every method has this option already"):
+        check(changed("methods.mine", {"folder": str(folder)}))
     (folder / "method.yaml").write_text("aplies: {mask: true}")
     with pytest.raises(ConfigError, match=r"mine/method\.yaml: aplies: no such key"):
         check(changed("methods.mine", {"folder": str(folder)}))
@@ -131,7 +154,7 @@ def test_a_square_as_large_as_the_image_has_no_place_under_the_paper_s_protocol(
 
 def test_defaults_are_filled_in():
     config = check(GOOD)
-    assert config["seeds"] == [0, 1, 2] and config["reference"] is None
+    assert config["seeds"] == {"mnist5k": [0, 1, 2]} and config["images"] == {} and config["reference"] is None
     assert config["methods"]["acsg"]["restore"]["restarts"] == 2
     assert config["methods"]["acsg"]["train"]["batch_size"] == 64
 
@@ -185,8 +208,36 @@ def test_numbers_may_come_as_text():
     train = made["methods"]["ambient_vaegan_skip"]["train"]
     assert (train["steps"], train["learning_rate"], train["share"]) == (7, 1e-4, 0.5)
     assert isinstance(train["steps"], int)
-    assert made["seeds"] == [0, 1] and all(isinstance(seed, int) for seed in made["seeds"])
+    assert made["seeds"] == {"mnist": [0, 1]} and all(isinstance(seed, int) for seed in made["seeds"]["mnist"])
     assert made["datasets"]["mnist"] == {"add_noise": {"sigma": 0.2}, "drop_patch": {"size": 14}}
+
+
+def test_numbers_for_one_data_set_may_come_as_text():
+    over = {"mnist": {"train": {"steps": "7"}, "restore": {"first_images": "3"}}}
+    given = GOOD | {"methods": {"acsg": {"for": over}}, "images": {"mnist": {"test": "5"}}, "seeds": {"mnist5k": ["2"]}}
+    made = check(given)
+    assert made["methods"]["acsg"]["for"] == {"mnist": {"train": {"steps": 7}, "restore": {"first_images": 3}}}
+    assert (made["images"], made["seeds"]) == ({"mnist": {"test": 5}}, {"mnist5k": [2]})
+
+
+def test_a_data_set_without_seeds_of_its_own_has_the_default():
+    assert check(changed("seeds", {"mnist": [5]}))["seeds"] == {"mnist5k": [0, 1, 2]}
+
+
+def test_what_is_said_of_a_data_set_that_does_not_run_does_no_harm():
+    """So that a data set is taken out of a configuration by its lines below `datasets` alone."""
+    over = {"celeba": {"train": {"steps": 3}}}
+    config = check(GOOD | {"images": {"celeba": {"test": 9}}, "seeds": {"celeba": [0]}, "methods": {"acsg": {"for": over}}})
+    assert config["methods"]["acsg"]["train"] == check(GOOD)["methods"]["acsg"]["train"]
+
+
+@pytest.mark.parametrize("given", [{"restore": {"first_images": 3}}, {"for": {"pictures": {"restore": {"first_images": 3}}}}])
+def test_pictures_are_restored_whole(given):
+    config = {"datasets": {"pictures": {"add_noise": {"sigma": 0.1}}}, "methods": {"median": given}}
+    with pytest.raises(
+        ConfigError, match=r"^methods\.median.*\.restore\.first_images: the data set pictures is restored whole; remove the key$"
+    ):
+        check(config)
 
 
 @pytest.mark.parametrize("text", ["seven", "7.5", ""])

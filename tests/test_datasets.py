@@ -534,6 +534,24 @@ def test_command_writes_labels(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == f"{output}: 500 labels\n"
 
 
+@pytest.mark.parametrize(("asked", "count"), [(7, 7), (500, 500), (5000, 500)])
+def test_command_writes_the_first_images_and_their_labels(asked, count, tmp_path, monkeypatch, capsys, shipped):
+    """Or all, where there are no more."""
+    for name, whole, more in (
+        ("images", shipped("mnist5k")["test"], []),
+        ("labels", mnist5k.labels("test", tmp_path), ["--labels"]),
+    ):
+        prepare_here(monkeypatch, tmp_path / f"{name}.npy", *more, "--images", asked)
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), whole[:count])
+    assert f"images.npy: {count} images" in capsys.readouterr().out
+
+
+def test_a_number_of_images_that_is_none_is_refused_and_nothing_written(tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        prepare_here(monkeypatch, tmp_path / "test.npy", "--images", 0)
+    assert "images is 0; it must be an integer, at least 1" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
 def test_labels_of_a_data_set_without_any_are_refused_and_nothing_written(tmp_path, monkeypatch, capsys):
     monkeypatch.delattr(mnist5k, "CLASSES")
     with pytest.raises(SystemExit):

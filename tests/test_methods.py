@@ -233,6 +233,21 @@ def test_the_command_writes_the_last_estimate_and_its_facts(world, command, tmp_
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_the_first_images_alone_are_restored_as_they_are_among_all(world, command, tmp_path, method):
+    family = applies_to(method)[0]
+    given = world.inputs(method, family) | shortened(method) | {"output": tmp_path / "test.npy", "seed": 0}
+    for asked, count in ((3, 3), (IMAGES + 1, IMAGES)):
+        outcome = command(f"methods.{method}.restore", *flags(given | {"first_images": asked}))
+        assert outcome.code == 0, outcome.err
+        np.testing.assert_allclose(
+            np.load(tmp_path / "test.npy"), world.restore(method, family)[-1][:count].clip(0, 1), atol=1e-3
+        )
+        facts = json.loads((tmp_path / "test.json").read_text())
+        assert facts.get("first_images") == (3 if count == 3 else None)  # nothing where it is all of them
+        assert facts["options"] == defaults(METHODS[method].restore) | shortened(method)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_timing_writes_a_point_for_each_kept_step(world, command, tmp_path, method):
     """float16 [T, N, H, W, C], seconds that grow, steps that match the generator's yields."""
     family = applies_to(method)[0]

@@ -146,7 +146,9 @@ def test_a_run_is_short_and_ends_with_what_failed(run):
 
 def test_a_run_says_what_it_will_cost_and_that_a_method_without_a_rate_is_unknown(run):
     (line,) = [line for line in run.stderr.splitlines() if line.startswith("To be run: ")]
-    assert re.fullmatch(r"To be run: restorations \(.* core-hours\): about .* hours on 2 cores; .* GiB; not all .*: failing", line)
+    assert re.fullmatch(
+        r"To be run: restorations \(.* core-hours\): about .* hours on 2 cores; .* GiB; not all .*: failing", line
+    )
 
 
 def test_the_long_form_comes_back(folder, run):

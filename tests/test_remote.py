@@ -1,6 +1,7 @@
 """Jobs on a machine without Snakemake: the plan that is read off a dry run, and the order in which its jobs run."""
 
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from remote.jobs import Job
+from remote.jobs import Job, read
 from remote.plan import jobs_of, needed
 from remote.run import may_start, run
 
@@ -45,6 +46,17 @@ def test_a_plan_is_what_snakemake_would_run(tmp_path):
     assert train.on_gpu and not train.alone
     assert not next(each for each in some if each.rule == "measure").on_gpu
     assert sum(each.alone for each in some) == 12  # four learned methods on three forward models
+
+
+def test_a_plan_has_the_run_s_caps_and_options_and_its_first_seed_first(tmp_path):
+    asked = ["seeds=[5,1]", "images={mnist5k: {train: 90}}", "methods={acsg: {for: {mnist5k: {train: {steps: 7}}}}}"]
+    plan = [sys.executable, "-m", "remote.plan", "--configfile", "config/quick.yaml", "--output", tmp_path / "jobs.json"]
+    subprocess.run([*plan, "--config", *asked], cwd=ROOT, check=True, capture_output=True)
+    planned = read(tmp_path / "jobs.json")
+    assert [" --images 90 " in each.command for each in planned if each.rule == "clean"].count(True) == 1
+    assert all(" --steps 7 " in each.command for each in planned if each.rule == "acsg_train")
+    seeds = [re.search(r"--seed (\d)", each.command)[1] for each in planned if each.rule.endswith(("_train", "_restore"))]
+    assert seeds == sorted(seeds, reverse=True) and set(seeds) == {"5", "1"}
 
 
 def test_a_run_that_cannot_be_planned_says_why(tmp_path):

@@ -171,6 +171,23 @@ def test_a_changed_search_does_not_train_again(toy):
     )
 
 
+def test_fewer_images_re_run_what_is_made_of_them_alone(toy):
+    """Test images do not train again, and training images do."""
+    of_test, of_train = (
+        jobs(snakemake(toy, "-n", "--config", f"images={{mnist5k: {{{split}: 90}}}}")) for split in ("test", "train")
+    )
+    assert {"clean", "labels", "measure", "harmonic_restore", "acsg_restore", "table"} <= of_test
+    assert not of_test & {"acsg_train", "supervised_train", "classifier"}
+    assert {"clean", "measure", "acsg_train", "supervised_train", "classifier"} <= of_train
+
+
+def test_fewer_images_of_a_method_restore_again_what_is_scored(toy):
+    run = snakemake(toy, "-n", "-p", "--config", "methods={acsg: {for: {mnist5k: {restore: {first_images: 90}}}}}")
+    assert {rule for rule in jobs(run) if not rule.startswith("score_")} >= {"acsg_restore", "table"}
+    restored = [line for line in re.findall(r"python -m .*", run.stdout + run.stderr) if ".restore " in line]
+    assert len(restored) == 4 and all("/acsg/" in line and " --first-images 90 " in line for line in restored)
+
+
 # --- an optional data set that is absent ----------------------------------------------------------------------------------------
 
 
