@@ -1,16 +1,25 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= 2
+CONFIG ?= config/paper.yaml
 DATA_DIR ?= data
 RULES := $(sort $(foreach file,$(wildcard */*.smk */*/*/*.smk),$(firstword $(subst /, ,$(file)))))
 
-.PHONY: help demo test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
+.PHONY: help demo cost rates test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: .venv/ready  ## the quick benchmark on real digits: minutes, no download but packages
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
+
+cost: .venv/ready  ## what a run will cost on this machine: make cost CONFIG=config/paper.yaml CORES=8
+	$(BIN)/python -m config.cost --configfile $(CONFIG) --cores $(CORES)
+
+rates: export CUDA_VISIBLE_DEVICES =
+rates: export OMP_NUM_THREADS = 1
+rates: .venv/ready  ## measure benchmarks/rates.csv again, by which `make cost` reckons: half an hour of one core
+	$(BIN)/python -m benchmarks.rates
 
 test: .venv/ready  ## the tests: minutes
 	$(BIN)/python -m pytest -q -n $(CORES) --dist loadfile --no-loadscope-reorder

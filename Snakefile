@@ -8,9 +8,11 @@ from snakemake.utils import min_version
 
 min_version("9.18")
 sys.path.insert(0, workflow.basedir)
-from config.environment import complete_config, run_from  # the folder config/, not the dictionary
+from config.cost import to_run
+from config.environment import complete_config, cores, run_from  # the folder config/, not the dictionary
 from config.messages import print_outcome, print_start
 from config.method_rules import method_config
+from config.progress import follow
 from config.runs import Runs
 
 if "datasets" not in config:
@@ -70,7 +72,9 @@ include: "pictures/rules.smk"
 
 
 onstart:
-    print_start(config)
+    jobs = to_run(workflow, config, RUNS)
+    print_start(config, jobs, cores(workflow, "timing"))
+    follow(workflow, {job.path: job.seconds for job in jobs})
 
 
 onsuccess:

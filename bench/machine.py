@@ -12,7 +12,8 @@ def limit_threads(threads: int) -> None:
     """Bound the threads of the libraries that this process has loaded; others read OMP_NUM_THREADS, which Snakemake sets."""
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(threads)
-        torch.set_num_interop_threads(1)
+        if torch.get_num_interop_threads() != 1:  # which can be set once
+            torch.set_num_interop_threads(1)
     if cv2 := sys.modules.get("cv2"):
         cv2.setNumThreads(threads)
 

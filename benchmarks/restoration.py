@@ -33,18 +33,21 @@ def applies_to(method: str, forward: ForwardModel) -> bool:
     return method_facts.read(FOLDER / method).applies.items() <= forward.traits().items()
 
 
-def restorer(method: str, measured: Measured, bench: Bench, folder: Path) -> Callable[[Measured], object]:
-    """A method's `restore` with its default options, and with files for the inputs it names: a model of random weights, and
-    the measurements themselves for those of the training."""
-    restore = importlib.import_module(f"methods.{method}.restore").restore
-    parameters = inspect.signature(restore).parameters.values()
-    given = restoration_options(method) | {p.name: folder / f"{p.name}.npy" for p in parameters if p.annotation is Path}
-    given |= {p.name: 0 for p in parameters if p.name == "seed"}
+def restorer(
+    method: str, measured: Measured, bench: Bench, folder: Path, options: dict | None = None, function: str = "restore"
+) -> Callable[..., object]:
+    """A method's `restore` (or `sample`) with these options, or its defaults, and with files for the inputs it names: a model of
+    random weights, and the measurements themselves for those of the training."""
+    program = importlib.import_module(f"methods.{method}.restore")
+    call, parameters = getattr(program, function), inspect.signature(getattr(program, function)).parameters
+    given = {name: value for name, value in (options or restoration_options(method)).items() if name in parameters}
+    given |= {p.name: folder / f"{p.name}.npy" for p in parameters.values() if p.annotation is Path}
+    given |= {"seed": 0} if "seed" in parameters else {}
     if "model" in given:
         given["model"] = folder / f"{method}.pt"
         learner = learner_of(method)(bench.images, measured.forward, bench.generator(), **learner_options(method))
         models.save(given["model"], learner.networks, bench.shape)
-    return lambda part: restore(part, **given)
+    return lambda part, *count: call(part, **given, **dict(zip(["count"], count, strict=False)))
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ import store
 from bench import machine
 from bench.measured import Measured
 from measurements.drop_independent import DropIndependent
-from measurements.forward import from_facts
+from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure
 from networks.architectures import ImageFormat, architecture
 from training import device
@@ -66,16 +66,25 @@ class Bench:
         x = torch.rand(IMAGES, *self.shape, generator=generator, device=self.device)
         return {"y": MEASUREMENT.forward(x, MEASUREMENT.draw(IMAGES, self.shape, generator)).half()}
 
-    def measured(self, family: str, count: int) -> Measured:
-        """Measurements of smoothed noise, as a method is given them, its side information included."""
+    def smooth(self, count: int) -> np.ndarray:
+        """Smoothed noise, uint8 [N, H, W, C]."""
         side = self.shape[0]
-        options = {"drop_independent": {"p": 0.5}, "drop_patch": {"size": side // 2}, "add_noise": {"sigma": 0.2}}[family]
         noise = np.random.default_rng(0).random((count, *self.shape))
         smooth = gaussian_filter(noise, sigma=(0, side / 14, side / 14, 0))
         smooth = (smooth - smooth.min()) / (smooth.max() - smooth.min())
-        forward = from_facts({"family": family, "options": options})
-        y, stored = measure((255 * smooth).astype(np.uint8), forward, seed=0, split="test")
+        return (255 * smooth).astype(np.uint8)
+
+    def measure(self, clean: np.ndarray, forward: ForwardModel) -> Measured:
+        """Measurements as a method is given them, their side information included."""
+        y, stored = measure(clean, forward, seed=0, split="test")
         return Measured(y.astype(np.float32), forward, stored)
+
+    def measured(self, family: str, count: int) -> Measured:
+        """Measurements of smoothed noise by a family of the benchmark's forward models."""
+        options = {"drop_independent": {"p": 0.5}, "drop_patch": {"size": self.shape[0] // 2}, "add_noise": {"sigma": 0.2}}[
+            family
+        ]
+        return self.measure(self.smooth(count), from_facts({"family": family, "options": options}))
 
     def facts(self) -> dict[str, str | int]:
         return {

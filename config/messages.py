@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from config import cost
 from config.environment import has_gpu, why_absent
 
 
@@ -26,12 +27,15 @@ def report_page(config: dict) -> Path:
     return (Path(config["results"]) / "report" / "index.html").resolve()
 
 
-def print_start(config: dict) -> None:
-    """What is about to be made and what is left out, and how to watch it."""
+def print_start(config: dict, jobs: list[cost.Job], cores: int) -> None:
+    """What is about to be made, what it will cost and what is left out, and how to watch it."""
     gpu = "a GPU" if has_gpu() else "the CPU, one core for each job"
     for dataset in config["absent"]:
         print(f"{dataset} is left out: {why_absent(config, dataset)}", file=sys.stderr)
     print(f"The report will be {report_page(config)}", file=sys.stderr)
+    if jobs:
+        of_gpu = "; by rates of a CPU, as none were measured on a GPU" if has_gpu() else ""
+        print(f"To be run: {cost.summary(jobs, cores)}{of_gpu}", file=sys.stderr)
     print(f"Learned methods run on {gpu}; to watch: tail -f {config['results']}/logs/*/train/*", file=sys.stderr)
 
 

@@ -10,6 +10,7 @@ A data set is one file here, found because it states a SHAPE:
 and, where they apply,
 
     CLASSES = 10, labels(split, data_dir) -> uint8 [N]      the images belong to so many classes; the class of each
+    IMAGES = {"train": 4000, …}                             how many images each split has when complete, where that is fixed
     OPTIONAL = True, present(data_dir), obtain(data_dir)    a run goes on without it where `present`, a quick look, says that its
                                                             files are absent; `python -m datasets.obtain` calls `obtain`
     OWN = True                                              its files are the user's own and may change at any time
@@ -61,6 +62,11 @@ def is_optional(name: str) -> bool:
 def classes(name: str) -> int:
     """How many classes the images belong to; 0 where they have none."""
     return getattr(of(name), "CLASSES", 0)
+
+
+def images(name: str) -> dict[str, int]:
+    """How many images each split has when it is complete; empty where that is not fixed."""
+    return getattr(of(name), "IMAGES", {})
 
 
 def value_range(name: str) -> tuple[float, float]:

@@ -29,6 +29,7 @@ from datasets.decoding import decode
 SHAPE = (64, 64, 3)
 RANGE = (-1, 1)
 OPTIONAL = True
+IMAGES = {"train": 162_770, "validation": 19_867, "test": 19_962}
 SPLITS = {"train": 0, "validation": 1, "test": 2}  # with their numbers in the list
 LIST, LIST_MD5 = "list_eval_partition.txt", "d32c9cbf5e040fd4025c592c306e6668"
 FOLDER, ZIP, PACKED = "img_align_celeba", "img_align_celeba.zip", "celeba_64.zip"

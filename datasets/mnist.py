@@ -11,6 +11,7 @@ import numpy as np
 SHAPE = (28, 28, 1)
 RANGE = (0, 1)
 CLASSES = 10
+IMAGES = {"train": 55_000, "validation": 5_000, "test": 10_000}
 SPLITS = {
     "train": (True, slice(0, 55_000)),
     "validation": (True, slice(55_000, 60_000)),

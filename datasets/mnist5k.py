@@ -11,6 +11,7 @@ import numpy as np
 SHAPE = (28, 28, 1)
 RANGE = (0, 1)
 CLASSES = 10
+IMAGES = {"train": 4_000, "validation": 500, "test": 500}
 SPLITS = {"train": slice(0, 4000), "validation": slice(4000, 4500), "test": slice(4500, 5000)}
 
 

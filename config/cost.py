@@ -1,0 +1,272 @@
+"""What a run costs, without running it: `make cost CONFIG=config/paper.yaml`, or `python -m config.cost --help`.
+
+    trainings, restorations    those of config/runs.py: the seconds of benchmarks/rates.csv at the configuration's steps, batch
+                               size and numbers of images, times this machine's calibration over that of the row
+                               (benchmarks/calibration.py)
+    GiB                        clean images, measurements, models, estimates, samples and timings (docs/formats.md)
+
+A method whose rate was not measured is named as unknown and is in no sum. Measuring, scoring and reports are not counted.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import datasets
+from config.calibration import Speed, calibrated
+from config.command_line import options_on
+from config.rates import ITERATIONS, Rate, differing, rate_of
+from config.runs import Run, Runs
+from config.schema import forward_model
+
+POSTERIOR = 32, 256  # samples of each of the first so many images (bench/restoring.py)
+TIMED = 64  # images of a timing (bench/clock.py)
+FLOAT16 = 2  # bytes
+
+
+class Job(NamedTuple):
+    """A job of a run's plan; `seconds` on one core and `bytes` of its file are None where they are not known."""
+
+    path: str  # of its first output
+    part: str  # data, train, restore, sample or timing, which nothing runs beside
+    dataset: str
+    method: str  # "" for data
+    seconds: float | None
+    bytes: float | None
+
+
+def images(config: dict, dataset: str, split: str) -> int | None:
+    """How many images of a split count; None for a user's own, which nobody has counted yet."""
+    whole, cap = datasets.images(dataset).get(split), config["images"].get(dataset, {}).get(split)
+    return whole if cap is None else cap if whole is None else min(whole, cap)
+
+
+def values(dataset: str) -> int:
+    """H·W·C"""
+    height, width, channels = datasets.of(dataset).SHAPE
+    return height * width * channels
+
+
+def plan(config: dict, runs: Runs, speed: Speed | None = None) -> list[Job]:
+    """The data, trainings, restorations, timings and samples that a configuration asks for; without `speed`, each at the speed at
+    which its rate was measured."""
+    jobs = []
+    for dataset in config["datasets"]:
+        jobs += data(config, dataset)
+        for run in runs.of[dataset]:
+            jobs += jobs_of(config, runs, dataset, run, speed)
+    return jobs
+
+
+def to_run(workflow, config: dict, runs: Runs) -> list[Job]:
+    """Those jobs of the plan that Snakemake is about to run, at this machine's speed."""
+    outputs = {str(path) for job in workflow.dag.needrun_jobs() for path in job.output}
+    asked = [job for job in plan(config, runs) if job.path in outputs]
+    if not any(job.seconds for job in asked):
+        return asked
+    speed = calibrated()
+    return [job for job in plan(config, runs, speed) if job.path in outputs]
+
+
+def jobs_of(config: dict, runs: Runs, dataset: str, run: Run, speed: Speed | None) -> list[Job]:
+    method, learned = config["methods"][run.method], runs.learned(dataset, run)
+    train, restore = (options_on(method, part, dataset) for part in ("train", "restore"))
+    count, kind = images(config, dataset, "test"), "networks" if learned else "arrays"
+    few = min(count, restore.get("first_images", count)) if count else None
+    size = FLOAT16 * values(dataset)
+
+    def rate(part: str, options: dict) -> Rate | None:
+        section = "train" if part == "train" else "restore"
+        return rate_of(part, method, datasets.of(dataset).SHAPE, differing(method, section, options), run.measurement)
+
+    def seconds(rate: Rate | None, number: float | None, times: float = 1) -> float | None:
+        if rate is None or number is None:
+            return None
+        return times * rate.seconds(number) * (speed[kind] / getattr(rate, kind) if speed else 1)
+
+    def job(stop: str, file: str, part: str, seconds: float | None, bytes: float | None) -> Job:
+        return Job(runs.path(stop, dataset, run, file), part, dataset, run.method, seconds, bytes)
+
+    found = []
+    if learned:
+        step = rate("train", train)
+        took = seconds(step, train["batch_size"], train["steps"])
+        found.append(job("models", "model.pt", "train", took, step and step.bytes))
+    iterations = 1
+    for option in ITERATIONS if learned else ():
+        iterations *= restore.get(option, 1)
+    each, fit = rate("restore", restore), rate("fit", restore)
+    first = seconds(fit, images(config, dataset, "train")) if fit else 0.0
+    restored, batch = (seconds(each, number and number * iterations) for number in (few, TIMED))
+    whole = None if restored is None or first is None else restored + first
+    found.append(job("restored", "test.npy", "restore", whole, few and few * size))
+    if datasets.has_clean(dataset) and runs.timed(dataset, run):
+        took = None if batch is None or first is None else first + timing_seconds(batch)
+        shown = kept(restore.get("steps", 1)) if learned else 1
+        found.append(job("restored", "timing.npy", "timing", took, shown * TIMED * size))
+    if runs.sampled(dataset, run):
+        number = POSTERIOR[0] * min(POSTERIOR[1], count or POSTERIOR[1])
+        found.append(job("restored", "posterior.npy", "sample", seconds(rate("sample", restore), number), number * size))
+    return found
+
+
+def timing_seconds(batch: float) -> float:
+    """How long a timing takes whose batch takes so many seconds: a warm-up, then as bench/clock.py repeats it."""
+    return batch + max(batch, 0.5, min(5 * batch, 5 + batch))
+
+
+def kept(steps: int) -> int:
+    """How many estimates a timing keeps of a search of so many steps.
+
+    >>> kept(1), kept(10), kept(500)
+    (1, 10, 51)
+    """
+    count, last = 0, 0.0
+    for step in range(1, steps + 1):
+        if not last or step >= 1.1 * last:
+            count, last = count + 1, step
+    return count + (last != steps)
+
+
+def data(config: dict, dataset: str) -> list[Job]:
+    """Clean images and measurements of the splits that every run has, masks at their largest."""
+    found, size = [], values(dataset)
+    for split in ("train", "test"):
+        count = images(config, dataset, split)
+        sizes = {f"clean/{dataset}/{split}.npy": size} if datasets.has_clean(dataset) else {}
+        for name, options in config["datasets"][dataset].items():
+            mask = forward_model(name, options).traits()["mask"]
+            sizes[f"measured/{dataset}/{name}/{split}.y.npy"] = FLOAT16 * size + (size / 8 if mask else 4)
+        for path, each in sizes.items():
+            found.append(Job(f"{config['results']}/{path}", "data", dataset, "", 0.0, count and count * each))
+    return found
+
+
+class Cost(NamedTuple):
+    """The sum over jobs."""
+
+    trainings: int
+    training: float  # core-hours
+    restoring: float  # core-hours; estimates, samples and timings
+    hours: float  # on so many cores, with a timing alone on all of them
+    gib: float
+    unknown: list[str]  # methods of which something is in no sum
+
+
+def total(jobs: Iterable[Job], cores: int = 1) -> Cost:
+    jobs = list(jobs)
+
+    def hours(*parts: str) -> float:
+        return sum(job.seconds or 0 for job in jobs if job.part in parts) / 3600
+
+    longest = max((job.seconds or 0 for job in jobs), default=0) / 3600
+    training, restoring, alone = hours("train"), hours("restore", "sample"), hours("timing")
+    return Cost(
+        trainings=sum(job.part == "train" for job in jobs),
+        training=training,
+        restoring=restoring + alone,
+        hours=max((training + restoring) / cores, longest) + alone,
+        gib=sum(job.bytes or 0 for job in jobs) / 2**30,
+        unknown=list(dict.fromkeys(job.method for job in jobs if job.method and None in (job.seconds, job.bytes))),
+    )
+
+
+# --- as text -------------------------------------------------------------------------------------------------------------------
+
+
+def number(value: float) -> str:
+    """Two digits, or whole from ten on.
+
+    >>> number(0), number(0.001), number(0.123), number(1.96), number(123.4)
+    ('0', '< 0.01', '0.12', '2.0', '123')
+    """
+    if value < 0.005:
+        return "< 0.01" if value else "0"
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.95 else f"{value:.2f}"
+
+
+def row(name: str, jobs: Iterable[Job]) -> list[str]:
+    """The cells of a line, "unknown" where nothing that it sums up is known, "+ unknown" where something is not."""
+    jobs = list(jobs)
+    cost, cells = total(jobs), [name]
+    cells.append(str(cost.trainings))
+    for part, value in {"train": cost.training, "restore": cost.restoring, "": cost.gib}.items():
+        about = [job for job in jobs if not part or (job.part == "train") == (part == "train") and job.part != "data"]
+        known = [(job.seconds if part else job.bytes) is not None for job in about]
+        cells.append(number(value) if all(known) else f"{number(value)} + unknown" if any(known) else "unknown")
+    return cells
+
+
+def report(config: dict, jobs: list[Job], cores: int) -> str:
+    """The cost of a whole configuration, a line for each method and each data set."""
+    head = ["", "trainings", "core-hours training", "core-hours restoring", "GiB"]
+    rows = [row(name, (job for job in jobs if job.method == name)) for name in config["methods"]]
+    rows.append(row("clean images and measurements", (job for job in jobs if job.part == "data")))
+    rows += [row(f"all of {name}", (job for job in jobs if job.dataset == name)) for name in config["datasets"]]
+    rows.append(row("total", jobs))
+    widths = [max(len(line[i]) for line in [head, *rows]) for i in range(len(head))]
+    lines = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in [head, *rows]]
+    cost = total(jobs, cores)
+    lines += ["", f"{number(cost.hours)} hours on {cores_said(cores)}; measuring, scoring and reports are not counted"]
+    return "\n".join(lines + ([f"{UNKNOWN}: {', '.join(cost.unknown)}"] if cost.unknown else []))
+
+
+UNKNOWN = "not all counted, for want of a rate or of the number of images"
+
+
+def cores_said(cores: int) -> str:
+    return "1 core" if cores == 1 else f"{cores} cores"
+
+
+def summary(jobs: list[Job], cores: int) -> str:
+    """One line on what is about to be run."""
+    cost = total(jobs, cores)
+    training = f"{cost.trainings} trainings ({number(cost.training)} core-hours), " if cost.trainings else ""
+    restoring = f"restorations ({number(cost.restoring)} core-hours)"
+    said = f"{training}{restoring}: about {number(cost.hours)} hours on {cores_said(cores)}; {number(cost.gib)} GiB"
+    return said + (f"; {UNKNOWN}: {', '.join(cost.unknown)}" if cost.unknown else "")
+
+
+def markdown(configfile: Path, cores: int = 8) -> list[str]:
+    """Lines of the README's table, one for each data set of a configuration, at the speed of the table's machine."""
+    from config.planned import planned  # here, as it parses the workflow, which imports this module
+
+    with planned([configfile]) as (config, runs):
+        jobs = plan(config, runs)
+    lines = []
+    for dataset in config["datasets"]:
+        of = [job for job in jobs if job.dataset == dataset]
+        *cells, gib = row(f"`{configfile}`, `{dataset}`", of)
+        cost = total(of, cores)
+        hours = f"{number(cost.hours)}{' + unknown' if cost.unknown else ''}"
+        lines.append(f"| {' | '.join([*cells, hours, gib])} |")
+    return lines
+
+
+# --- the command ---------------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m config.cost", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/paper.yaml")], help="(config/paper.yaml)")
+    parser.add_argument("--cores", type=int, default=8, help="of the machine (%(default)s)")
+    parser.add_argument("--reference", action="store_true", help="at the speed of the table's machine, not of this one")
+    parser.add_argument("--markdown", action="store_true", help="lines of the README's table, each file by itself")
+    args = parser.parse_args()
+    if missing := next((path for path in args.configfile if not path.is_file()), None):
+        sys.exit(f"{missing}: there is no such file; name a configuration, such as config/quick.yaml")
+    if args.markdown:
+        print("\n".join(line for path in args.configfile for line in markdown(path)))
+        return
+    from config.planned import planned
+
+    with planned(args.configfile) as (config, runs):
+        print(report(config, plan(config, runs, None if args.reference else calibrated()), args.cores))
+
+
+if __name__ == "__main__":
+    main()

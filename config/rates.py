@@ -1,0 +1,58 @@
+"""The table of measured rates, benchmarks/rates.csv, and what it says of a method. `python -m benchmarks.rates` measures it."""
+
+import csv
+import functools
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import method_facts
+from config.schema import family_of
+
+TABLE = Path(__file__).parent.parent / "benchmarks" / "rates.csv"
+METHODS = Path(__file__).parent.parent / "methods"
+BUDGET = ("steps", "batch_size")  # options of a training that say how often and how many, not how
+ITERATIONS = ("steps", "restarts")  # options of a search that its time is proportional to
+
+
+class Rate(NamedTuple):
+    """seconds = fixed + each · count, on one core where a calibration takes `networks` and `arrays` seconds."""
+
+    fixed: float
+    each: float
+    bytes: float  # of the trained model's file; 0 for all but trainings
+    networks: float
+    arrays: float
+
+    def seconds(self, count: float) -> float:
+        return self.fixed + self.each * count
+
+
+def differing(method: dict, part: str, options: dict) -> str:
+    """Those options of a method that are not its defaults, `name=value` in alphabetical order, without how often and how many."""
+    schemas = getattr(method_facts.read(Path(method["folder"])), part)
+    left = BUDGET if part == "train" else ITERATIONS if method["learned"] else ()
+    changed = {name for name, value in options.items() if name in schemas and value != schemas[name]["default"]}
+    return " ".join(f"{name}={options[name]}" for name in sorted(changed.difference(left)))
+
+
+@functools.cache
+def table(path: Path = TABLE) -> dict[tuple[str, str, str], list[tuple[str, str, Rate]]]:
+    """(part, method's folder, shape) -> (options, measurement, rate) of each row."""
+    rows: dict = {}
+    with open(path, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            rate = Rate(*(float(row[name]) for name in Rate._fields))
+            rows.setdefault((row["part"], row["method"], row["shape"]), []).append((row["options"], row["measurement"], rate))
+    return rows
+
+
+def rate_of(part: str, method: dict, shape: tuple[int, int, int], options: str, measurement: str) -> Rate | None:
+    """The rate of a method on images of a shape; None where none was measured, as for a method from outside.
+
+    Other options count as the defaults, another forward model as the slowest that was measured.
+    """
+    folder = Path(method["folder"])
+    rows = table().get((part, folder.name, "x".join(map(str, shape))), []) if folder.parent == METHODS else []
+    alike = [row for row in rows if row[0] == options] or [row for row in rows if not row[0]]
+    same = [row for row in alike if row[1] and family_of(row[1]) == family_of(measurement)] or alike
+    return max((rate for *_, rate in same), key=lambda rate: rate.fixed + rate.each, default=None)

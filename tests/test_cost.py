@@ -1,0 +1,231 @@
+"""What a run costs: the sums by hand, from a table of rates made here; and the README's table, from the one that was measured."""
+
+import csv
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from declared import LEARNED, METHODS
+
+import datasets
+from benchmarks import calibration as benchmark
+from benchmarks import rates as measuring
+from config import calibration, rates
+from config.cost import Job, data, kept, markdown, plan, report, summary, timing_seconds, total
+from config.planned import planned
+from config.rates import Rate, differing, rate_of, table
+from measurements import measure
+from measurements.forward import from_facts
+
+ROOT = Path(__file__).parent.parent
+HERE = {"networks": 0.1, "arrays": 0.01}  # seconds of the calibration
+SHAPE = "28x28x1"
+
+
+def rate(fixed: float, each: float, bytes: float = 0) -> Rate:
+    return Rate(fixed, each, bytes, **HERE)
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A configuration, its runs and its plan, by rates with simple numbers; drop_patch alone was measured for `harmonic`."""
+    known = {
+        ("train", "acsg", SHAPE): [
+            ("", "", rate(0.5, 0.25, 1000)),
+        ],
+        ("restore", "acsg", SHAPE): [("", "", rate(0, 0.001))],
+        ("train", "supervised_elbo", SHAPE): [("", "", rate(0, 2, 10)), ("adversary=0", "", rate(0, 1, 5))],
+        ("restore", "supervised_elbo", SHAPE): [("", "", rate(0, 0.01))],
+        ("sample", "supervised_elbo", SHAPE): [("", "", rate(0, 0.002))],
+        ("restore", "linear_mmse", SHAPE): [("", "drop_independent", rate(0, 9)), ("", "drop_patch", rate(0, 0.02))],
+        ("fit", "linear_mmse", SHAPE): [("", "drop_independent", rate(0, 9)), ("", "drop_patch", rate(3, 0.01))],
+    }
+    monkeypatch.setattr(rates, "table", lambda: known)
+    config = {
+        "datasets": {"mnist5k": {"drop_patch_9": {"size": 9}}},
+        "images": {"mnist5k": {"train": 1000}},
+        "methods": {
+            "acsg": {"train": {"steps": 7, "batch_size": 10}, "restore": {"steps": 20, "restarts": 3, "first_images": 300}},
+            "supervised_elbo": {"train": {"steps": 10, "batch_size": 8}},
+            "bound": {"like": "supervised_elbo", "train": {"steps": 10, "batch_size": 8, "adversary": 0}},
+            "linear_mmse": None,
+            "harmonic": None,
+        },
+        "seeds": [3, 5],
+        "results": "made",
+    }
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    monkeypatch.chdir(tmp_path)
+    with planned([tmp_path / "toy.yaml"]) as (complete, runs):
+        yield complete, runs, {job.path: job for job in plan(complete, runs)}
+
+
+AT = "mnist5k/drop_patch_9"
+
+
+def test_a_training_costs_its_steps_at_its_batch_size(toy):
+    *_, jobs = toy
+    assert jobs[f"made/models/{AT}/acsg/3/model.pt"][4:] == (7 * (0.5 + 0.25 * 10), 1000)
+    assert jobs[f"made/models/{AT}/supervised_elbo/5/model.pt"][4:] == (10 * 2 * 8, 10)
+
+
+def test_a_variant_has_the_rate_of_its_own_options(toy):
+    *_, jobs = toy
+    assert jobs[f"made/models/{AT}/bound/3/model.pt"].seconds == 10 * 8
+    assert jobs[f"made/restored/{AT}/bound/3/test.npy"].seconds == pytest.approx(500 * 0.01)
+
+
+def test_a_search_costs_its_steps_and_restarts_on_the_images_that_it_is_given(toy):
+    *_, jobs = toy
+    search = jobs[f"made/restored/{AT}/acsg/5/test.npy"]
+    assert search.seconds == pytest.approx(300 * 20 * 3 * 0.001) and search.bytes == 300 * 784 * 2
+
+
+def test_a_method_that_learns_without_networks_also_costs_its_training_measurements(toy):
+    *_, jobs = toy
+    assert jobs[f"made/restored/{AT}/linear_mmse/test.npy"].seconds == pytest.approx(500 * 0.02 + 3 + 1000 * 0.01)
+
+
+def test_samples_and_timings_are_of_the_first_seed(toy):
+    *_, jobs = toy
+    (samples,) = [job for job in jobs.values() if job.part == "sample" and job.method == "bound"]
+    assert samples.seconds == pytest.approx(32 * 256 * 0.002) and samples.bytes == 32 * 256 * 784 * 2
+    timed = [job for job in jobs.values() if job.part == "timing"]
+    assert [job.method for job in timed] == ["acsg", "supervised_elbo", "bound", "linear_mmse", "harmonic"]
+    assert timed[0].bytes == kept(20) * 64 * 784 * 2
+
+
+def test_a_slower_machine_takes_longer_by_its_own_two_numbers(toy):
+    config, runs, jobs = toy
+    slower = {job.path: job for job in plan(config, runs, {"networks": 0.2, "arrays": 0.05})}
+    learned, classical = f"made/models/{AT}/acsg/3/model.pt", f"made/restored/{AT}/linear_mmse/test.npy"
+    assert slower[learned].seconds == pytest.approx(2 * jobs[learned].seconds)
+    assert slower[classical].seconds == pytest.approx(5 * jobs[classical].seconds)
+
+
+def test_what_has_no_rate_is_unknown_and_in_no_sum(toy):
+    config, runs, jobs = toy
+    assert jobs[f"made/restored/{AT}/harmonic/test.npy"].seconds is None
+    whole = total(jobs.values())
+    assert whole.unknown == ["harmonic"]
+    assert whole.restoring == total(job for job in jobs.values() if job.method != "harmonic").restoring
+    text = report(config, list(jobs.values()), 2)
+    assert re.search(r"^harmonic +0 +0 +unknown ", text, re.MULTILINE) and text.endswith(": harmonic")
+    assert re.search(r"^total +6 .* \+ unknown", text, re.MULTILINE)
+    assert summary(list(jobs.values()), 2).endswith(": harmonic")
+
+
+def test_a_method_of_the_same_name_from_outside_has_no_rate(toy, tmp_path):
+    config, *_ = toy
+    outside = config["methods"]["acsg"] | {"folder": str(tmp_path / "acsg")}
+    assert rate_of("train", config["methods"]["acsg"], (28, 28, 1), "", "add_noise") is not None
+    assert rate_of("train", outside, (28, 28, 1), "", "add_noise") is None
+
+
+def test_hours_on_many_cores_are_not_less_than_the_longest_job_and_timings_are_alone():
+    jobs = [Job(part, part, "mnist", "a", 3600.0 * hours, 0) for part, hours in {"train": 4, "restore": 2, "timing": 1}.items()]
+    assert [total(jobs, cores).hours for cores in (1, 2, 100)] == [7, 4 + 1, 4 + 1]
+    assert total(jobs)[:3] == (1, 4, 3)
+
+
+def test_the_disk_holds_what_measuring_writes(toy):
+    config, *_ = toy
+    written = {}
+    for split, count in {"train": 1000, "test": 500}.items():
+        clean = np.zeros((count, 28, 28, 1), np.uint8)
+        y, side_info = measure.measure(clean, from_facts({"family": "drop_patch", "options": {"size": 9}}), 0, split)
+        written[f"made/clean/mnist5k/{split}.npy"] = clean.nbytes
+        written[f"made/measured/{AT}/{split}.y.npy"] = y.nbytes + side_info.nbytes
+    assert {job.path: job.bytes for job in data(config, "mnist5k")} == written
+
+
+def test_a_timing_is_repeated_as_the_clock_repeats_it():
+    assert timing_seconds(0.001) == 0.001 + 0.5  # half a second
+    assert timing_seconds(0.5) == 0.5 + 5 * 0.5
+    assert timing_seconds(100) == 100 + 105
+
+
+@pytest.mark.parametrize("name", [name for name in datasets.names() if datasets.images(name)])
+def test_numbers_of_images_are_those_of_the_formats(name):
+    (line,) = [line for line in (ROOT / "docs/formats.md").read_text().splitlines() if line.startswith(f"| `{name}` |")]
+    said = [int(re.match(r"[\d,]+", cell.strip())[0].replace(",", "")) for cell in line.split("|")[2:5]]
+    assert list(datasets.images(name).values()) == said
+
+
+# --- calibration ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_machine_is_calibrated_once(tmp_path, monkeypatch):
+    calls = []
+
+    def run(command, **_):
+        calls.append(command)
+        return subprocess.CompletedProcess(command, 0, stdout=json.dumps(HERE))
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert [calibration.calibrated(tmp_path / "cache") for _ in range(2)] == [HERE, HERE] and len(calls) == 1
+
+
+def test_a_machine_that_cannot_be_calibrated_counts_as_that_of_the_table(tmp_path, monkeypatch):
+    def run(command, **_):
+        raise subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert calibration.calibrated(tmp_path) is None and not list(tmp_path.iterdir())
+
+
+def test_the_calibration_shows_a_processor_without_bfloat16(monkeypatch):
+    """Its networks compute in the precision of trainings: what autocast is asked for is what the device has."""
+    asked = []
+    real = benchmark.autocast
+    monkeypatch.setattr(benchmark, "autocast", lambda where: asked.append(where.type) or real(where))
+    found = benchmark.calibration(seconds=0)
+    assert found.keys() == HERE.keys() and min(found.values()) > 0
+    assert asked == ["cpu"] * 2
+
+
+# --- the table -----------------------------------------------------------------------------------------------------------------
+
+
+def test_every_method_has_rates_on_both_shapes_of_images():
+    missing = {"bm3d"}  # a package of its own
+    for shape in ("28x28x1", "64x64x3"):
+        assert {name for part, name, on in table() if part == "restore" and on == shape} == METHODS.keys() - missing
+        assert {name for part, name, on in table() if part == "train" and on == shape} == set(LEARNED)
+
+
+def test_every_rate_says_where_and_when_it_was_measured():
+    with open(rates.TABLE, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            assert all(row[fact] for fact in measuring.FACTS)
+            assert float(row["each"]) > 0 and float(row["fixed"]) >= 0
+            assert (int(float(row["bytes"])) > 0) == (row["part"] == "train")
+
+
+def test_a_line_through_two_timings():
+    assert measuring.line(3.0, 9.0, (16, 64)) == {"fixed": 1.0, "each": 0.125}
+    assert measuring.line(1.0, 9.0, (16, 64)) == {"fixed": 0.0, "each": 9 / 64}
+
+
+def test_rows_of_the_default_configuration_that_differ_are_measured_too():
+    config = yaml.safe_load(measuring.CONFIGURATION.read_text())
+    found = {(name, differing(row, "train", row["train"])) for name, row in measuring.methods_of(config) if row["learned"]}
+    assert found >= {("ambient_vaegan_elbo", ""), ("ambient_vaegan_elbo", "adversary=0")}
+    assert {name for name, _ in found} == set(LEARNED)
+
+
+# --- README --------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_readme_s_table_is_what_is_reckoned(tmp_path, monkeypatch):
+    """`python -m config.cost --markdown --configfile …` writes it."""
+    monkeypatch.chdir(ROOT)
+    section = (ROOT / "README.md").read_text().split("## What it costs\n", 1)[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    files = list(dict.fromkeys(re.findall(r"^\| `(\S+)`", "\n".join(lines), re.MULTILINE)))
+    assert lines == [line for path in files for line in markdown(Path(path))]
+    assert {"config/quick.yaml", "config/paper.yaml"} <= set(files)
