@@ -18,7 +18,10 @@ SECTIONS = {  # by what a method sees of clean images
 
 
 def published() -> pd.DataFrame:
-    """The numbers that the original states for CelebA: dataset, measurement, method, metric, original."""
+    """The numbers that the original states for CelebA: dataset, measurement, method, metric, original.
+
+    They are of estimates as handed in, whatever the main table shows beside them.
+    """
     keys = ["dataset", "measurement", "method"]
     return files.read_csv(ORIGINAL, keys).melt(keys, var_name="metric", value_name="original")
 

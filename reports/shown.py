@@ -16,6 +16,10 @@ from metrics.declared import PASTED, Metric
 METRICS = {name: metric for name, metric in declared.of_estimates().items() if not name.endswith(PASTED)}
 
 
+def with_unit(metric: Metric) -> str:
+    return f"{metric.title} {metric.unit}".rstrip()
+
+
 def protocol_of(values: pd.DataFrame) -> str:
     """The protocol of a table.csv; those made before there was another than the sound one do not state it."""
     return values["protocol"].iloc[0] if "protocol" in values else "sound"
@@ -48,7 +52,7 @@ def second(values: pd.DataFrame) -> dict[str, Metric]:
     found, first = set(values["metric"]), main(values)
     both = {name: metric for name, metric in METRICS.items() if {name, name + PASTED} <= found}
     return {
-        column: metric._replace(title=f"{metric.title}, {'pasted' if column.endswith(PASTED) else 'as handed in'}")
+        column: metric._replace(title=f"{with_unit(metric)}, {'pasted' if column.endswith(PASTED) else 'as handed in'}", unit="")
         for name, metric in both.items()
         for column in (name, name + PASTED)
         if metric.shown in ("headline", "main") and column not in first

@@ -7,7 +7,7 @@ import pandas as pd
 
 from metrics import declared
 from reports.bootstrap import Bootstrap, interval, separated
-from reports.seeds import apart
+from reports.seeds import apart, over_images
 
 METRICS = declared.of_estimates()  # by column
 PLACE = {metric: place for place, metric in enumerate(METRICS)}  # of a metric in arrays
@@ -32,10 +32,13 @@ def summarise(scores: pd.DataFrame, replicates: dict[str, Bootstrap], methods: l
     A single image, the mosaic of the protocol's switch of that name, has no interval. `seeds_apart` as in reports/seeds.py.
     """
     seeds = scores.groupby(["measurement", "method"])["seed"].nunique()
+    spread = {
+        name: pd.DataFrame([over_images(cell) for cell in here.scores.values()]).median() for name, here in replicates.items()
+    }
     rows = [
         (scores["dataset"].iloc[0], measurement, method, metric, here.mean[method][at])
         + (*(interval(here.draws[method][:, at]) if images > 1 else (np.nan, np.nan)), images, seeds[measurement, method])
-        + (apart(here.scores[method][..., at]),)
+        + (apart(here.scores[method][..., at], spread[measurement][at]),)
         for measurement, here in replicates.items()
         for method in here.mean
         for metric, at in PLACE.items()

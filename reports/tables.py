@@ -12,12 +12,9 @@ from reports import shown
 from reports.facts import SECTIONS, device
 from reports.files import short, title
 from reports.layout import Cell, Column, Grid, Section
+from reports.shown import with_unit
 
 ARROWS = {"higher": " ↑", "lower": " ↓"}
-
-
-def with_unit(metric: declared.Metric) -> str:
-    return f"{metric.title} {metric.unit}".rstrip()
 
 
 def heading(metric: declared.Metric) -> str:

@@ -16,7 +16,7 @@ import store
 from metrics import declared
 from reports import captions, files, mse_time, page, posterior, restorations, shown, statistics, table
 from reports.bootstrap import REPLICATES, Bootstrap, image_counts, interval, seed_weights, separated
-from reports.seeds import apart
+from reports.seeds import apart, over_images
 
 MEASUREMENTS = ["drop_patch", "add_noise"]
 ORDER = ["as_measured", "median", "telea", "acsg", "ambient_vaegan", "supervised"]
@@ -520,7 +520,7 @@ def test_the_main_table_shows_the_pasted_scores_and_the_details_those_handed_in(
     handed_in, pasted = (values["drop_patch", "telea", name] for name in ("psnr", "psnr_pasted"))
     assert pasted == pytest.approx(handed_in + 1)
     assert shown_of(report / "table.md", "telea", "drop patch<br>PSNR dB ↑").replace("†", "").startswith(f"{pasted:.2f} ±")
-    assert shown_of(report / "details.md", "telea", "drop patch<br>PSNR, as handed in dB ↑").startswith(f"{handed_in:.2f} ±")
+    assert shown_of(report / "details.md", "telea", "drop patch<br>PSNR dB, as handed in ↑").startswith(f"{handed_in:.2f} ±")
     heads = cells((report / "details.md").read_text().splitlines()[0])
     assert not [head for head in heads if head.startswith("add noise") and "as handed in" in head]
     assert "pasted into every estimate" in (report / "table.md").read_text()
@@ -535,7 +535,7 @@ def test_the_paper_s_protocol_shows_what_was_handed_in_first(paper_report):
     values = pd.read_csv(paper_report / "table.csv").set_index(["measurement", "method", "metric"])["mean"]
     handed_in, pasted = (values["drop_patch", "telea", name] for name in ("psnr", "psnr_pasted"))
     assert shown_of(paper_report / "table.md", "telea", "drop patch<br>PSNR dB ↑").strip("†*") == f"{handed_in:.2f}"
-    assert shown_of(paper_report / "details.md", "telea", "drop patch<br>PSNR, pasted dB ↑").strip("†*") == f"{pasted:.2f}"
+    assert shown_of(paper_report / "details.md", "telea", "drop patch<br>PSNR dB, pasted ↑").strip("†*") == f"{pasted:.2f}"
     assert "scored as they were handed in" in (paper_report / "table.md").read_text()
 
 
@@ -560,7 +560,26 @@ def test_seeds_apart_by_hand():
     # images at ±1 about each seed's mean: a variance of 2 · 1 / (2 - 1) = 2 over two images, so (1/4 + 1/2) 2 = 1.5 is the bound
     near = np.array([[-1, 1], [-1, 1], [2.1, 4.1]])  # means 0, 0, 3.1: a variance of 3.1² / 3 = 3.2
     assert apart(near) and not apart(near - [[0, 0], [0, 0], [1, 1]])  # 2.1² / 3 = 1.47
+    assert apart(near, typical=8) and not apart(near, typical=10)  # (1/4) 8 + (1/2) 2 = 3, (1/4) 10 + (1/2) 2 = 3.5
     assert not apart(near[:1]) and not apart(near[:, :1]) and not apart(np.full((3, 2), np.nan))
+
+
+def test_the_variance_over_images_is_that_of_each_seed_over_images_that_all_have():
+    scores = np.array([[[1, 5], [3, np.nan], [8, 7]], [[2, 9], [2, 1], [5, np.nan]]], float)  # [2, 3, 2]
+    found = over_images(scores)
+    assert found[0] == pytest.approx((np.var([1, 3, 8], ddof=1) + np.var([2, 2, 5], ddof=1)) / 2) and np.isnan(found[1])
+
+
+def test_seeds_of_grey_images_are_not_apart_by_what_is_little_for_other_rows():
+    """Two seeds with 7.08 and 6.97 dB and a spread over images of 0.07 dB, beside a row whose spread is 1.2 dB."""
+    rng, at = np.random.default_rng(0), statistics.PLACE["psnr"]
+    cells = {name: np.full((2, 500, len(statistics.PLACE)), np.nan) for name in ("grey", "other")}
+    cells["grey"][..., at] = np.array([[7.08], [6.97]]) + 0.07 * rng.normal(size=500)
+    cells["other"][..., at] = 12 + 1.2 * rng.normal(size=500)
+    assert apart(cells["grey"][..., at])
+    scores = pd.DataFrame({"dataset": "d", "measurement": "m", "method": ["grey", "other"], "seed": 0})
+    rows = statistics.summarise(scores, {"m": Bootstrap(cells)}, ["grey", "other"])
+    assert not rows["seeds_apart"].any()
 
 
 def trainings(rng, tables, spread, collapse=0.0, images=400, seeds=3):
