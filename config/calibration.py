@@ -30,15 +30,10 @@ def calibrated(cache: Path = CACHE) -> Speed | None:
     if path.exists():
         return json.loads(path.read_text())
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {"CUDA_VISIBLE_DEVICES": ""}
-    ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.calibration"],
-        cwd=ROOT,
-        env=os.environ | one,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if ran.returncode:
+    command = [sys.executable, "-m", "benchmarks.calibration"]
+    try:
+        ran = subprocess.run(command, cwd=ROOT, env=os.environ | one, capture_output=True, text=True, timeout=TIMEOUT, check=True)
+    except (OSError, subprocess.SubprocessError):
         return None
     store.save_json(path, json.loads(ran.stdout))
     return json.loads(ran.stdout)

@@ -7,6 +7,7 @@ import yaml
 
 from config import cost
 from config.environment import has_gpu, why_absent
+from config.jobs import Job
 
 
 def shown_config(config: dict) -> str:
@@ -27,7 +28,7 @@ def report_page(config: dict) -> Path:
     return (Path(config["results"]) / "report" / "index.html").resolve()
 
 
-def print_start(config: dict, jobs: list[cost.Job], cores: int) -> None:
+def print_start(config: dict, jobs: list[Job], cores: int) -> None:
     """What is about to be made, what it will cost and what is left out, and how to watch it."""
     gpu = "a GPU" if has_gpu() else "the CPU, one core for each job"
     for dataset in config["absent"]:

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,10 +13,13 @@ import yaml
 from declared import LEARNED, METHODS
 
 import datasets
+from bench.clock import timed
+from bench.measured import Measured
 from benchmarks import calibration as benchmark
 from benchmarks import rates as measuring
 from config import calibration, rates
-from config.cost import Job, data, kept, markdown, plan, report, summary, timing_seconds, total
+from config.cost import markdown, report, summary, total
+from config.jobs import Job, data, kept, plan, timing_seconds
 from config.planned import planned
 from config.rates import Rate, differing, rate_of, table
 from measurements import measure
@@ -143,10 +147,20 @@ def test_the_disk_holds_what_measuring_writes(toy):
     assert {job.path: job.bytes for job in data(config, "mnist5k")} == written
 
 
-def test_a_timing_is_repeated_as_the_clock_repeats_it():
-    assert timing_seconds(0.001) == 0.001 + 0.5  # half a second
-    assert timing_seconds(0.5) == 0.5 + 5 * 0.5
-    assert timing_seconds(100) == 100 + 105
+@pytest.mark.parametrize(("seconds", "steps"), [(0.01, 1), (0.3, 1), (0.3, 3), (2.0, 1), (7.0, 10)])
+def test_a_timing_takes_as_long_and_keeps_as_much_as_the_clock_does(seconds, steps, monkeypatch):
+    """The clock itself, with a time that only passes when the method computes."""
+    now = [0.0]
+    monkeypatch.setattr("bench.clock.time", SimpleNamespace(monotonic=lambda: now[0], perf_counter=lambda: now[0]))
+
+    def restore(measured):
+        for _ in range(steps):
+            now[0] += seconds / steps
+            yield measured.y
+
+    y = np.zeros((3, 4, 4, 1), np.float32)
+    estimates, _ = timed(restore, Measured(y, from_facts({"family": "add_noise", "options": {"sigma": 0.2}})))
+    assert now[0] == pytest.approx(timing_seconds(seconds, steps)) and len(estimates) == kept(steps)
 
 
 @pytest.mark.parametrize("name", [name for name in datasets.names() if datasets.images(name)])
