@@ -32,9 +32,11 @@ def complete_config(config: dict) -> dict:
 
 
 def at_hand(config: dict, dataset: str) -> bool:
-    """Whether a data set is there, at a glance: its files, or the clean images that a run made of them."""
+    """Whether a data set is there, at a glance: its files, the clean images that a run made of them, or scores without either."""
     splits = ["train", "test", *(["validation"] if "validation" in protocol_inputs(config) else [])]
     clean = [Path(config["results"]) / "clean" / dataset / f"{split}.npy" for split in splits]
+    if not (Path(config["results"]) / "clean").is_dir() and (Path(config["results"]) / "scores" / dataset).is_dir():
+        return True  # merged scores (reports/merge.py)
     return all(path.is_file() for path in clean) or datasets.of(dataset).present(Path(config["data_dir"]))
 
 

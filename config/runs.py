@@ -98,6 +98,10 @@ class Runs:
     def chosen(self, dataset: str, keep: Callable[[str, Run], bool] | None) -> list[Run]:
         return [run for run in self.of[dataset] if keep is None or keep(dataset, run)]
 
+    def names(self, keep: Callable[[str, Run], bool] | None = None) -> Callable:
+        """Param function: the runs as measurement/method/seed, between spaces."""
+        return lambda wildcards: " ".join("/".join(filter(None, run)) for run in self.chosen(wildcards.dataset, keep))
+
     def files(self, stop: str, file: str, keep: Callable[[str, Run], bool] | None = None) -> Callable:
         """Input function: that file of every run of the data set, or of those that `keep` holds for."""
         return lambda wildcards: [self.path(stop, wildcards.dataset, run, file) for run in self.chosen(wildcards.dataset, keep)]

@@ -141,12 +141,33 @@ def capital(words: str) -> str:
 # Notes on what is not shown
 
 
-def notes(absent: dict[str, dict[str, str]], measured: dict[str, dict], titles: dict[str, str]) -> str:
+def notes(absent: dict[str, dict[str, str]], measured: dict[str, dict], titles: dict[str, str], not_yet: list[str]) -> str:
     """How many images were learned from, which methods do not apply, how many values no training measurement shows, as sentences.
 
-    `absent` is {measurement: {method: reason}}, `measured` the facts of each measurement's training split.
+    `absent` is {measurement: {method: reason}}, `measured` the facts of each measurement's training split, `not_yet` the runs
+    that have no scores yet.
     """
-    return " ".join([*images_learned_from(measured), *methods_that_do_not_apply(absent, titles), *values_never_shown(measured)])
+    parts = images_learned_from(measured), methods_that_do_not_apply(absent, titles), values_never_shown(measured)
+    return " ".join([*(sentence for part in parts for sentence in part), *runs_to_come(not_yet, titles)])
+
+
+def runs_to_come(not_yet: list[str], titles: dict[str, str]) -> list[str]:
+    """
+    >>> runs_to_come(["drop_patch/acsg/1", "drop_patch/acsg/2", "drop_patch/median"], {"acsg": "ACSG"})
+    ['Not run yet, though the configuration has them: drop patch: ACSG (seeds 1, 2), median.']
+    """
+    seeds: dict[str, dict[str, list[str]]] = {}  # measurement → method → seeds
+    for measurement, method, *seed in (run.split("/") for run in not_yet):
+        seeds.setdefault(measurement, {}).setdefault(method, []).extend(seed)
+    said = [
+        f"{title(at, {})}: "
+        + ", ".join(
+            f"{title(method, titles)} (seed{'s'[: len(each) - 1]} {', '.join(each)})" if each else title(method, titles)
+            for method, each in methods.items()
+        )
+        for at, methods in seeds.items()
+    ]
+    return [f"Not run yet, though the configuration has them: {'; '.join(said)}."] if said else []
 
 
 def images_learned_from(measured: dict[str, dict]) -> list[str]:

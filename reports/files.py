@@ -44,9 +44,10 @@ def read_cells(paths: list[Path], columns: list[str], dataset: str, measurements
 
 def program_of(path: Path) -> declared.Program:
     """The program metrics/NAME.py that wrote a scores file NAME.csv. Raises SystemExit where there is none of that name."""
-    if path.stem not in declared.programs():
+    name = path.name.partition(".")[0]  # of NAME.csv or NAME.csv.gz
+    if name not in declared.programs():
         sys.exit(f"{path}: is not called after a program that writes scores ({', '.join(declared.programs())})")
-    return declared.programs()[path.stem]
+    return declared.programs()[name]
 
 
 def read_scores(
@@ -59,8 +60,9 @@ def read_scores(
     """
     given: dict[str, list[Path]] = {}
     for path in paths:
-        given.setdefault(path.stem, []).append(path)
-        if program_of(path).of_samples != of_samples:
+        program = program_of(path)
+        given.setdefault(program.name, []).append(path)
+        if program.of_samples != of_samples:
             sys.exit(f"{path}: holds scores of posterior samples" if not of_samples else f"{path}: holds scores of estimates")
     joined, on = None, [*KEYS, "protocol", *more]
     for name, those in given.items():

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 import store
-from reports import files
+from reports import files, found
 from reports.mse_time import looks
 
 matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
@@ -73,6 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files, as in their column `dataset`")
+    found.add_flags(parser)
     add("--curves", nargs="*", type=Path, default=[], metavar="CSV", help="every learning.csv, one row a look at a training")
     add("--order", type=files.names, required=True, help="the methods in the order of the legend, between spaces")
     add("--measurements", type=files.names, required=True, help="the measurements in the order of the panels")
@@ -81,7 +82,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
 
     with store.clear_errors():
-        points = with_gains(files.read_cells(given.curves, COLUMNS, given.dataset, given.measurements, given.order))
+        paths = found.of_runs(given, "scores", "learning.csv") if given.results else given.curves
+        points = with_gains(files.read_cells(paths, COLUMNS, given.dataset, given.measurements, given.order))
         files.save_figure(draw(points, given.measurements, given.order, given.titles), given.output)
         files.write(given.output.with_name(f"{given.output.name}.csv"), points.to_csv(index=False, float_format="%.6g"))
         facts = {

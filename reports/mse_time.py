@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 import store
-from reports import files, shown
+from reports import files, found, shown
 from reports.facts import device
 
 matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
@@ -73,13 +73,13 @@ def curves(timing: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
     }
 
 
-def draw_panel(ax, lines: dict[str, pd.DataFrame], styles: dict[str, dict], found: Speedup | None, says: str) -> None:
+def draw_panel(ax, lines: dict[str, pd.DataFrame], styles: dict[str, dict], speed: Speedup | None, says: str) -> None:
     """`lines` are {method: its rows of `curves`}; `styles` {method: keywords of a line}."""
     for method, line in lines.items():
         width = {"markersize": 8.5} if len(line) == 1 else {"markersize": 5, "markevery": [0, -1], "linewidth": 1.6}
         ax.plot(line["seconds"], line["mse"], **styles[method], **width, markeredgecolor="white", markeredgewidth=0.6)
-    if found and found.relation != "at most":
-        ax.plot([found.fast_seconds, found.slow_seconds], [found.mse] * 2, ":", color="0.35", linewidth=1, zorder=1)
+    if speed and speed.relation != "at most":
+        ax.plot([speed.fast_seconds, speed.slow_seconds], [speed.mse] * 2, ":", color="0.35", linewidth=1, zorder=1)
     ax.set(xscale="log", yscale="log", xlabel="seconds")
     ax.margins(0.08)
     ax.text(
@@ -107,7 +107,7 @@ def looks(methods: list[str], compared: list[str]) -> dict[str, dict]:
     return {method: {"color": colours[method], "marker": markers[method]} for method in methods}
 
 
-def draw(timing: pd.DataFrame, measurements, methods, titles, found: dict[str, Speedup], compared) -> plt.Figure:
+def draw(timing: pd.DataFrame, measurements, methods, titles, speedups: dict[str, Speedup], compared) -> plt.Figure:
     styles = looks(methods, compared)
     pair = [files.title(method, titles) for method in compared]
     of_cell = curves(timing)
@@ -120,9 +120,9 @@ def draw(timing: pd.DataFrame, measurements, methods, titles, found: dict[str, S
         ax.axis("off")
     for ax, measurement in zip(axes.flat, measurements, strict=False):
         lines = {method: of_cell[measurement, method] for method in methods if (measurement, method) in of_cell}
-        speed = found.get(measurement)
+        speed = speedups.get(measurement)
         draw_panel(ax, lines, styles, speed, speed.says(*pair) if speed else "")
-        ax.set_title(files.title(measurement, {}), loc="left", fontsize=11, fontweight="bold", pad=32 if found else 8)
+        ax.set_title(files.title(measurement, {}), loc="left", fontsize=11, fontweight="bold", pad=32 if speedups else 8)
     for ax in axes[:, 0]:
         ax.set_ylabel("MSE")
     drawn = [method for method in methods if method in set(timing["method"])]
@@ -145,7 +145,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files, as in their column `dataset`")
-    add("--timing", nargs="+", type=Path, required=True, metavar="CSV", help="every timing.csv, one row an estimate")
+    found.add_flags(parser)
+    add("--timing", nargs="*", type=Path, default=[], metavar="CSV", help="every timing.csv, one row an estimate")
     add("--order", type=files.names, required=True, help="the methods in the order of the legend, between spaces")
     add("--measurements", type=files.names, required=True, help="the measurements in the order of the panels")
     add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
@@ -155,18 +156,19 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
 
     with store.clear_errors():
-        timing = files.read_cells(given.timing, files.TIMING, given.dataset, given.measurements, given.order)
+        paths = found.of_runs(given, "scores", "timing.csv") if given.results else given.timing
+        timing = files.read_cells(paths, files.TIMING, given.dataset, given.measurements, given.order)
         protocol = files.one_protocol(timing["protocol"])
         timing["mse"] = timing[shown.column_of("mse", timing.columns, protocol)]
         of_cell = curves(timing)
-        found = {
+        speedups = {
             measurement: speedup(of_cell[measurement, given.fast], of_cell[measurement, given.slow])
             for measurement in given.measurements
             if (measurement, given.fast) in of_cell and (measurement, given.slow) in of_cell
         }
         compared = [given.fast, given.slow]
         pair = [files.title(method, given.titles) for method in compared]
-        figure = draw(timing, given.measurements, given.order, given.titles, found, compared)
+        figure = draw(timing, given.measurements, given.order, given.titles, speedups, compared)
         files.save_figure(figure, given.output)
         facts = {
             "dataset": given.dataset,
@@ -174,7 +176,7 @@ def main(arguments: list[str] | None = None) -> None:
             "images": int(timing["images"].max()),
             "fast": pair[0],
             "slow": pair[1],
-            "speedups": {name: speed._asdict() | {"says": speed.says(*pair)} for name, speed in found.items()},
+            "speedups": {name: speed._asdict() | {"says": speed.says(*pair)} for name, speed in speedups.items()},
         }
         store.save_json(given.output.with_name(f"{given.output.name}.json"), facts)
 

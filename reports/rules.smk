@@ -56,24 +56,21 @@ rule table:
     conda:
         "../environment.yml"
     params:
-        models=RUNS.pairs("models", "train.json", RUNS.learned, "{dataset}/{measurement}/{method}/{seed}"),
+        results=config["results"],
+        runs=RUNS.names(),
         sees=json.dumps(RUNS.sees),
         absent=lambda wildcards: json.dumps(RUNS.reasons[wildcards.dataset], ensure_ascii=False),
         titles=TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         reference=f"--reference {config['reference']}" if config["reference"] else "",
-        measured=lambda wildcards, input: " ".join(
-            f"{measurement}={path}"
-            for measurement, path in zip(config["datasets"][wildcards.dataset], input.measured, strict=True)
-        ),
+        partial="",
         folder=subpath(output[0], parent=True),
         code=code_of("reports.table", "reports/captions", "reports/original.csv", *DECLARED),
     shell:
-        "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
-        "--models {params.models} --ceilings {input.ceilings} --measured-facts {params.measured} --sees {params.sees:q} "
+        "python -m reports.table --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --sees {params.sees:q} "
         "--absent {params.absent:q} --titles {params.titles:q} --order {params.order:q} "
-        "--measurements {params.measurements:q} {params.reference} --output {params.folder} > {log} 2>&1"
+        "--measurements {params.measurements:q} {params.reference} {params.partial} --output {params.folder} > {log} 2>&1"
 
 
 rule restorations:
@@ -111,13 +108,15 @@ rule mse_time:
     conda:
         "../environment.yml"
     params:
+        results=config["results"],
+        runs=RUNS.names(RUNS.timed),
         titles=TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.mse_time", "reports/captions"),
     shell:
-        "python -m reports.mse_time --dataset {wildcards.dataset} --timing {input} --order {params.order:q} "
+        "python -m reports.mse_time --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
 
 
@@ -131,13 +130,15 @@ rule learning:
     conda:
         "../environment.yml"
     params:
+        results=config["results"],
+        runs=RUNS.names(RUNS.learned),
         titles=TITLES,
         order=" ".join(name for name, method in config["methods"].items() if method["learned"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.learning", "reports/captions"),
     shell:
-        "python -m reports.learning --dataset {wildcards.dataset} --curves {input} --order {params.order:q} "
+        "python -m reports.learning --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
 
 
@@ -203,3 +204,6 @@ rule page:
     shell:
         "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} {params.learning} --config {input.config} "
         "--commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"
+
+
+include: "published.smk"

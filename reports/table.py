@@ -22,7 +22,7 @@ from pathlib import Path
 import protocols
 import store
 from metrics.declared import PASTED
-from reports import captions, facts, files, seeds, shown, statistics, tables, writers
+from reports import captions, facts, files, found, seeds, shown, statistics, tables, writers
 from reports.bootstrap import Bootstrap
 
 
@@ -51,6 +51,16 @@ def summary(values, methods, dataset: str) -> str:
     return writers.plain(grid, f"{dataset}: PSNR in dB / SSIM, {over}", below, len(shown.headline(values)))
 
 
+def find(given: argparse.Namespace) -> list[str]:
+    """Name the files of every run as if they had been given one by one; the runs that have no scores yet."""
+    given.scores, given.timing = found.scores(given, of_samples=False), found.of_runs(given, "scores", "timing.csv")
+    given.models, given.ceilings, given.measured_facts = found.models(given), found.ceilings(given), found.measured(given)
+    not_yet = found.without_scores(given)
+    with_scores = {run.partition("/")[0] for run in given.runs if run not in not_yet}
+    given.measurements = [name for name in given.measurements if name in with_scores]
+    return not_yet
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m reports.table",
@@ -60,7 +70,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files, as in their column `dataset`")
-    add("--scores", nargs="+", type=Path, required=True, metavar="CSV",
+    found.add_flags(parser)
+    add("--scores", nargs="*", type=Path, default=[], metavar="CSV",
         help="the scores files of every run, each called after its program (quality.csv …), one row an image")  # fmt: skip
     add("--timing", nargs="*", type=Path, default=[], metavar="CSV", help="every timing.csv; without any, times are –")
     add("--models", nargs="*", type=files.pair, default=[], metavar="NAME=JSON",
@@ -82,6 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
 
     with store.clear_errors():
+        not_yet = find(given) if given.results else []
         inside = (given.dataset, given.measurements, given.order)
         scores = files.read_scores(given.scores, False, *inside)
         timing = files.read_cells(given.timing, files.TIMING, *inside)
@@ -103,7 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
         for name, frame in frames.items():
             files.write(given.output / f"{name}.csv", frame.to_csv(index=False))
         measured = {name: store.load_json(path) for name, path in given.measured_facts}
-        notes = captions.notes(given.absent, measured, given.titles)
+        notes = captions.notes(given.absent, measured, given.titles, not_yet)
         store.save_json(given.output / "notes.json", {"table": notes})
         grids = {
             "table": (tables.main_table(values, methods), captions.table_caption(values, methods, notes)),

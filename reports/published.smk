@@ -1,0 +1,44 @@
+# `make published`: every table and figure of merged scores (reports/merge.py) once more, in seconds, with nothing trained. The
+# configuration says which rows there are and what they may see; rows that have no scores yet are named below the table.
+#
+#     snakemake published --cores 1 --config results=reports/published
+from pathlib import Path
+
+MERGED = [name for name in config["datasets"] if Path(config["results"], "scores", name).is_dir()]
+TIMED = [name for name in MERGED if any(Path(config["results"], "scores", name).glob("**/timing.csv*"))]
+
+
+rule published:
+    input:
+        expand("<results>/{dataset}/table.csv", dataset=MERGED),
+        expand("<results>/{dataset}/learning.png", dataset=[name for name in MERGED if name in WITH_CURVES]),
+        expand("<results>/{dataset}/mse_time.png", dataset=TIMED),
+
+
+use rule table as published_table with:
+    input:
+        [],
+    output:
+        expand("<results>/{{dataset}}/{file}", file=TABLES),
+    log:
+        ".cache/published/{dataset}.table.log",
+    params:
+        partial="--partial",
+
+
+use rule mse_time as published_mse_time with:
+    input:
+        [],
+    output:
+        multiext("<results>/{dataset}/mse_time", *FIGURE),
+    log:
+        ".cache/published/{dataset}.mse_time.log",
+
+
+use rule learning as published_learning with:
+    input:
+        [],
+    output:
+        multiext("<results>/{dataset}/learning", *FIGURE, ".csv"),
+    log:
+        ".cache/published/{dataset}.learning.log",
