@@ -8,8 +8,8 @@ from snakemake.utils import min_version
 
 min_version("9.18")
 sys.path.insert(0, workflow.basedir)
-from config.cost import to_run
 from config.environment import complete_config, cores, run_from  # the folder config/, not the dictionary
+from config.jobs import to_run
 from config.messages import print_outcome, print_start
 from config.method_rules import method_config
 from config.progress import follow

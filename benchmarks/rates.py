@@ -67,9 +67,11 @@ def methods_of(config: dict) -> Iterator[tuple[str, dict]]:
     folders = [path.parent for path in sorted(FOLDER.glob("*/rules.smk"))]
     folders = [each.name for each in folders if not (each / "requirements.txt").exists()]  # packages of their own
     alone = {"datasets": config["datasets"], "methods": dict.fromkeys(folders)}
-    seen = set()
-    rows = [*check(alone)["methods"].values(), *check(config)["methods"].values()]
-    for row in sorted(rows, key=lambda row: not row["learned"]):  # what costs most is known first
+    every, asked = (list(check(each)["methods"].values()) for each in (alone, config))
+    kinds, seen = {row["folder"] for row in asked}, set()
+    for row in sorted(
+        [*every, *asked], key=lambda row: (not row["learned"], row["folder"] not in kinds)
+    ):  # what matters most first
         name = Path(row["folder"]).name
         key = name, *(differing(row, part, row[part]) for part in ("train", "restore"))
         if key not in seen and name in folders:

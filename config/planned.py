@@ -1,10 +1,12 @@
 """A configuration and its runs, as the Snakefile makes them, without a run: Snakemake parses the workflow and stops there."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from snakemake.api import SnakemakeApi
+from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
 
 from config import environment
@@ -25,5 +27,7 @@ def planned(configfiles: list[Path]) -> Iterator[tuple[dict, Runs]]:
         with SnakemakeApi(OutputSettings(quiet=None)) as snakemake:
             found = snakemake.workflow(snakefile=SNAKEFILE, **asked)._workflow.globals
             yield found["config"], found["RUNS"]
+    except WorkflowError as error:
+        sys.exit(str(error))
     finally:
         environment.at_hand = here

@@ -170,6 +170,13 @@ def test_numbers_of_images_are_those_of_the_formats(name):
     assert list(datasets.images(name).values()) == said
 
 
+def test_a_mistake_in_a_configuration_is_one_line(tmp_path):
+    (tmp_path / "wrong.yaml").write_text("datasets: {mnist5k: {add_noise: {sigma: 0.2}}}\nmethods: {harmonik: }\n")
+    with pytest.raises(SystemExit) as stop, planned([tmp_path / "wrong.yaml"]):
+        pass
+    assert stop.value.code == "configuration: methods.harmonik: no such method; did you mean harmonic?"
+
+
 # --- calibration ---------------------------------------------------------------------------------------------------------------
 
 
