@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import jsonschema
@@ -9,7 +10,6 @@ import jsonschema
 import datasets
 import protocols
 from bench import method_facts
-from config.command_line import options_on
 from config.schema import assembled, family_of, forward_model
 from measurements.forward import find, names
 from metrics import declared
@@ -41,17 +41,10 @@ def check(config: dict) -> dict:
     config |= under_protocol(config)
     for dataset, measurements in config["datasets"].items():
         check_dataset(dataset, measurements, config["protocol"])
-    seeds, default = config["seeds"], schema["properties"]["seeds"]["default"]
-    check_names(seeds if isinstance(seeds, dict) else {}, "seeds")
-    config["seeds"] = {
-        dataset: seeds.get(dataset, default) if isinstance(seeds, dict) else seeds for dataset in config["datasets"]
-    }
+    config["seeds"] = of_each(config["datasets"], config["seeds"], schema["properties"]["seeds"]["default"])
     check_names(config["images"], "images")
-    if whole := next((name for name in config["images"] if not datasets.has_clean(name)), None):
-        raise ConfigError(f"images.{whole}: its pictures are restored whole, so all of them count; remove the key")
     config["methods"] = {name: complete(name, given) for name, given in config["methods"].items()}
-    for name, method in config["methods"].items():
-        check_whole(name, method, config["datasets"])
+    check_whole(config)
     if config["reference"] not in (None, *config["methods"]):
         named = config["reference"]
         raise ConfigError(f"reference: {named} is not among methods{suggest(named, list(config['methods']))}")
@@ -161,12 +154,25 @@ def check_names(by_dataset: dict, where: str) -> None:
         raise ConfigError(f"{where}.{strange}: no such data set{suggest(strange, datasets.names())}")
 
 
-def check_whole(name: str, method: dict, asked: dict) -> None:
-    """Raise ConfigError where a method is to restore a part of pictures that are restored whole."""
-    for dataset in asked:
-        if not datasets.has_clean(dataset) and "first_images" in options_on(method, "restore", dataset):
-            where = f"methods.{name}.for.{dataset}" if dataset in method["for"] else f"methods.{name}"
-            raise ConfigError(f"{where}.restore.first_images: the data set {dataset} is restored whole; remove the key")
+def of_each(asked: Collection[str], seeds: list | dict, default: list) -> dict[str, list]:
+    """The seeds of each data set of the run."""
+    if not isinstance(seeds, dict):
+        return {dataset: [*seeds] for dataset in asked}
+    check_names(seeds, "seeds")
+    return {dataset: [*seeds.get(dataset, default)] for dataset in asked}
+
+
+def check_whole(config: dict) -> None:
+    """Raise ConfigError where only a part of a data set without clean images is asked for: all its pictures are restored."""
+    for dataset in filter(lambda name: not datasets.has_clean(name), {**config["images"], **config["datasets"]}):
+        parts = {f"images.{dataset}": config["images"].get(dataset, {})}
+        for name, method in config["methods"].items():
+            if dataset in config["datasets"]:
+                parts[f"methods.{name}.restore.first_images"] = "first_images" in method["restore"]
+            over = method["for"].get(dataset, {}).get("restore", {})
+            parts[f"methods.{name}.for.{dataset}.restore.first_images"] = "first_images" in over
+        if where := next((key for key, given in parts.items() if given), None):
+            raise ConfigError(f"{where}: the data set {dataset} is restored whole; remove the key")
 
 
 def complete(name: str, given: dict) -> dict:

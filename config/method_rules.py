@@ -16,7 +16,7 @@ def method_config(config: dict, name: str, home: str) -> dict:
         {dataset: options_on(method, section, dataset) for dataset in config["datasets"]} for section in ("train", "restore")
     )
     of_all = {
-        dataset: {name: options.pop(name) for name in method_facts.EVERY_RESTORATION if name in options}
+        dataset: {each: options.pop(each) for each in method_facts.EVERY_RESTORATION if each in options}
         for dataset, options in restore.items()
     }
     return {
