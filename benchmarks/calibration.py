@@ -11,6 +11,7 @@ must therefore never change without measuring all rates again.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable
 
@@ -57,12 +58,13 @@ def arrays() -> Callable[[], object]:
 
 def least(work: Callable[[], object], seconds: float = SECONDS) -> float:
     """Seconds of the processor of the fastest of as many calls as fit into `seconds`, two at least."""
-    found: list[float] = []
-    while len(found) < 2 or sum(found) < seconds:
+    fastest, spent, calls = math.inf, 0.0, 0
+    while calls < 2 or spent < seconds:
         began = time.process_time()
         work()
-        found.append(time.process_time() - began)
-    return min(found)
+        took = time.process_time() - began
+        fastest, spent, calls = min(fastest, took), spent + took, calls + 1
+    return fastest
 
 
 def calibration(seconds: float = SECONDS) -> dict[str, float]:

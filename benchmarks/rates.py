@@ -69,9 +69,8 @@ def methods_of(config: dict) -> Iterator[tuple[str, dict]]:
     alone = {"datasets": config["datasets"], "methods": dict.fromkeys(folders)}
     every, asked = (list(check(each)["methods"].values()) for each in (alone, config))
     kinds, seen = {row["folder"] for row in asked}, set()
-    for row in sorted(
-        [*every, *asked], key=lambda row: (not row["learned"], row["folder"] not in kinds)
-    ):  # what matters most first
+    # what matters most first
+    for row in sorted([*every, *asked], key=lambda row: (not row["learned"], row["folder"] not in kinds)):
         name = Path(row["folder"]).name
         key = name, *(differing(row, part, row[part]) for part in ("train", "restore"))
         if key not in seen and name in folders:
