@@ -56,8 +56,11 @@ def find(given: argparse.Namespace) -> list[str]:
     given.scores, given.timing = found.scores(given, of_samples=False), found.of_runs(given, "scores", "timing.csv")
     given.models, given.ceilings, given.measured_facts = found.models(given), found.ceilings(given), found.measured(given)
     not_yet = found.without_scores(given)
-    with_scores = {run.partition("/")[0] for run in given.runs if run not in not_yet}
-    given.measurements = [name for name in given.measurements if name in with_scores]
+    if given.partial:
+        of_runs = [set(parts) for parts in zip(*(run.split("/")[:2] for run in given.runs if run not in not_yet), strict=True)]
+        given.measurements, given.order = (
+            [*filter(there.__contains__, names)] for there, names in zip(of_runs, (given.measurements, given.order), strict=True)
+        )
     return not_yet
 
 

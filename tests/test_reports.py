@@ -1,5 +1,6 @@
 """The report programs on small made-up results: the numbers by hand, the errors in one line, the page in one file."""
 
+import gzip
 import json
 import re
 import shutil
@@ -787,6 +788,41 @@ def fails(program, *arguments, **others):
     said = str(stopped.value.code)
     assert "\n" not in said
     return said
+
+
+def table_of_runs(folder, output, *runs, more=(), flags=()):
+    """By the names of runs; the files of `results` lie as those of a run do, but for the names of their first folders."""
+    for stop in ("scores", "models"):
+        (folder / "found" / stop).mkdir(parents=True, exist_ok=True)
+        if not (link := folder / "found" / stop / "celeba").exists():
+            link.symlink_to(folder)
+    arguments = ["--dataset", "celeba", "--order", " ".join([*ORDER, *more]), "--measurements", " ".join(MEASUREMENTS)]
+    arguments += ["--sees", json.dumps(SEES | dict.fromkeys(more, SEES["acsg"])), "--results", str(folder / "found")]
+    table.main([*arguments, "--runs", *runs, *flags, "--output", str(output)])
+
+
+def runs_of(results, folder):
+    return [str(Path(path).parent.relative_to(folder)) for path in results["scores"]]
+
+
+def test_files_are_found_by_the_names_of_runs(results, tmp_path):
+    """Also where they are compressed; the tables are those of files that are given one by one."""
+    run_table(results, tmp_path / "given")
+    packed = Path(results["scores"][0])
+    packed.with_suffix(".csv.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    packed.unlink()
+    table_of_runs(tmp_path, tmp_path / "found_by_name", *runs_of(results, tmp_path))
+    for name in ("table.csv", "methods.csv", "training.csv", "table.md", "details.md", "differences.md"):
+        assert (tmp_path / "found_by_name" / name).read_text() == (tmp_path / "given" / name).read_text(), name
+
+
+def test_a_run_without_scores_is_refused_or_left_out_and_named(results, tmp_path):
+    runs, output = [*runs_of(results, tmp_path), "drop_patch/unet/0", "drop_patch/unet/1"], tmp_path / "tables"
+    says = "scores/celeba/drop_patch/unet/0/quality.csv: no such file"
+    assert says in fails(table_of_runs, tmp_path, output, *runs, more=["unet"])
+    table_of_runs(tmp_path, output, *runs, more=["unet"], flags=["--partial"])
+    says = "Not run yet, though the configuration has them: drop patch: unet (seeds 0, 1)."
+    assert says in (output / "table.md").read_text()
 
 
 def test_missing_file_is_named(results, tmp_path):
