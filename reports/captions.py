@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 import protocols
+from metrics import declared
 from reports.bootstrap import REPLICATES
 from reports.facts import device
 from reports.files import title
@@ -92,7 +93,15 @@ def details_caption(values: pd.DataFrame) -> str:
 
 
 def posterior_caption(values: pd.DataFrame) -> str:
-    return caption("posterior", **{name: span(values[name]) for name in ("images", "samples")})
+    """`values` is posterior.csv."""
+    here = values[values["metric"] == "crps"]
+    return caption("posterior", **{name: span(here[name]) for name in ("images", "samples", "seeds")})
+
+
+def posterior_details_caption(values: pd.DataFrame) -> str:
+    scored = {name: metric for name, metric in declared.of_samples().items() if name in set(values["metric"])}
+    said = [f"{capital(each.title)}: {each.says}" for each in scored.values() if each.shown == "posterior details"]
+    return caption("posterior_details", metrics=" ".join(said))
 
 
 def capital(words: str) -> str:

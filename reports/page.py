@@ -21,7 +21,8 @@ from reports import captions, files, posterior_table, tables
 LINKS = ["table.csv", "table.md", "table.tex", "details.md", "details.tex", "differences.csv", "differences.md",
          "differences.tex", "methods.csv", "training.csv",
          "restorations.png", "restorations.pdf", "mse_time.png", "mse_time.pdf", "mse_time.json"]  # fmt: skip
-POSTERIOR = ["posterior.csv", "posterior.md", "posterior.tex", "posterior.png", "posterior.pdf"]
+POSTERIOR = ["posterior.csv", "posterior.md", "posterior.tex", "posterior_details.md", "posterior_details.tex",
+             "posterior.png", "posterior.pdf", "posterior_calibration.png", "posterior_calibration.pdf"]  # fmt: skip
 
 
 def data_uri(path: Path) -> str:
@@ -73,7 +74,10 @@ def chapter(name: str, folder: Path, beside: Path, sampled: bool) -> dict:
     if sampled:
         samples, seen = files.read_csv(folder / "posterior.csv"), store.load_json(folder / "posterior.json")
         grids["posterior"] = (posterior_table.posterior_table(samples, methods), captions.posterior_caption(samples))
+        grids["posterior_details"] = (posterior_table.details(samples, methods), captions.posterior_details_caption(samples))
         figures["posterior"] = (data_uri(folder / "posterior.png"), captions.caption("posterior_figure", protocol, **seen))
+        drawn = data_uri(folder / "posterior_calibration.png"), captions.caption("posterior_calibration", protocol)
+        figures["posterior_calibration"] = drawn
     return {
         "name": name,
         "protocol": protocol,

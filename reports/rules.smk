@@ -11,6 +11,7 @@ TABLES += ["notes.json", "summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
 RESTORATIONS, MSE_TIME = ([f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time"))
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
+POSTERIOR += [f"posterior_{name}" for name in ("details.md", "details.tex", "calibration.png", "calibration.pdf")]
 WITH_POSTERIOR = [name for name in config["datasets"] if RUNS.chosen(name, RUNS.sampled)]  # data sets
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
@@ -121,7 +122,7 @@ rule posterior:
         scores=lambda wildcards: [
             path
             for name, program in METRICS_TO_RUN.items()
-            if program.of_samples
+            if program.of_samples and ("labels" not in program.needs or datasets.classes(wildcards.dataset))
             for path in RUNS.files("scores", f"{name}.csv", RUNS.sampled)(wildcards)
         ],
         samples=RUNS.files("restored", "posterior.npy", RUNS.sampled_and_pictured),
