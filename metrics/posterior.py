@@ -94,21 +94,28 @@ def _detail(title: str, better: str, says: str, of, decimals: int = 3) -> Metric
     return Metric(title, "", better, says, of, decimals, "posterior details")
 
 
-def _parts(name: str, words: str, says: str, of, exact: bool) -> dict[str, Metric]:
-    """Coverage of the background and of the rest, for both levels."""
+def _parts(name: str, says: str, of, exact: bool) -> dict[str, Metric]:
+    """Coverage of the background and of the foreground, for both levels."""
     return {
         f"coverage_{level}_{part}_by_{name}": _detail(
-            f"coverage {level} %, {part} by {words}",
+            f"coverage {level} %, {part} by {name}",
             f"near 0.{level // 10}" if exact else "",
-            f"Share of values inside the {level} % interval, of those where {says} is {sign} {BACKGROUND}"
-            + (", which an exact posterior has right in both parts." if exact else "; no target, as the truth chose them."),
-            partial(of, level=level / 100, bright=bright),
+            says,
+            partial(of, level=level / 100, bright=part == "foreground"),
         )
         for level in (50, 90)
-        for part, sign, bright in (("background", "at most", False), ("foreground", "over", True))
+        for part in ("background", "foreground")
     }
 
 
+BY_MEAN = (
+    f"Share of values inside the interval, of those where the mean of the truth and all samples together is at most {BACKGROUND} "
+    "(background) or over it (foreground); an exact posterior has the level in both."
+)
+BY_TRUTH = (
+    f"Share of values inside the interval, of those where the truth is at most {BACKGROUND} (background) or over it (foreground); "
+    "no target, as an exact posterior covers a foreground that was chosen so less often than the level, and the background more often."
+)
 NEEDS = ("clean", "side_info", "samples")
 METRICS = {
     "coverage_50": _metric(
@@ -129,8 +136,8 @@ METRICS = {
     "diversity": _detail(
         "distance of two samples", "", "Root mean square distance between two samples, over the open values.", diversity, 4
     ),
-    **_parts("mean", "mean", "the mean of the truth and all samples together", coverage_by_mean, exact=True),
-    **_parts("truth", "truth", "the truth", coverage_by_truth, exact=False),
+    **_parts("mean", BY_MEAN, coverage_by_mean, exact=True),
+    **_parts("truth", BY_TRUTH, coverage_by_truth, exact=False),
     **{
         f"pit_{number}": Metric(
             f"PIT, bin {number}", "", f"near {1 / BINS}", f"Share of values in bin {number} of {BINS} of the PIT histogram.",

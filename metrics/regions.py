@@ -49,20 +49,20 @@ def energy_windows(regions: Regions) -> float:
 
 
 REGIONS = {
-    "windows": f"of windows of {WINDOW}×{WINDOW}",
-    "open": "of all open values",
-    "whole": "of the whole image",
+    "windows": ("means of windows", f"means of the open values of windows of {WINDOW}×{WINDOW} pixels"),
+    "open": ("mean of open values", "means of all open values of an image"),
+    "whole": ("mean of image", "means of whole images"),
 }
 NEEDS = ("clean", "side_info", "samples")
 METRICS = {
     **{
         f"coverage_{level}_{region}": Metric(
-            f"means of {region} covered {level} %" if region == "windows" else f"mean of {region} covered {level} %",
-            "", f"near 0.{level // 10}", f"Share of means {words} inside the {level} % interval of the samples' means.",
+            f"{title} covered {level} %",
+            "", f"near 0.{level // 10}", f"Share of {says} inside the interval of those of the samples.",
             partial(coverage, of=region, level=level / 100), 3,
             "posterior" if (region, level) == ("windows", 90) else "posterior details",
         )
-        for region, words in REGIONS.items()
+        for region, (title, says) in REGIONS.items()
         for level in (50, 90)
     },
     "energy_windows": Metric(

@@ -85,7 +85,7 @@ def _distance(title: str, of: str) -> Metric:
 NEEDS = ("clean", "side_info", "samples")
 METRICS = {
     **{
-        f"texture_{lag}": _distance(f"texture, lag {lag}", f"differences of values {lag} apart, in four directions")
+        f"texture_{lag}": _distance(f"texture, lag {lag}", "differences of values that many pixels apart, in four directions")
         for lag in LAGS
     },
     "texture_windows": _distance("texture, windows", f"the standard deviation of windows of {WINDOW}×{WINDOW}"),

@@ -99,8 +99,12 @@ def posterior_caption(values: pd.DataFrame) -> str:
 
 
 def posterior_details_caption(values: pd.DataFrame) -> str:
-    scored = {name: metric for name, metric in declared.of_samples().items() if name in set(values["metric"])}
-    said = [f"{capital(each.title)}: {each.says}" for each in scored.values() if each.shown == "posterior details"]
+    """What each score says; those that say the same are named together."""
+    scored, titles = set(values["metric"]), {}
+    for name, metric in declared.of_samples().items():
+        if metric.shown == "posterior details" and name in scored:
+            titles.setdefault(metric.says, []).append(metric.title)
+    said = [f"{capital('; '.join(those))}: {says}" for says, those in titles.items()]
     return caption("posterior_details", metrics=" ".join(said))
 
 

@@ -101,7 +101,7 @@ def draw_panel(ax, lines: dict[str, pd.DataFrame], styles: dict[str, dict], foun
 def looks(methods: list[str], compared: list[str]) -> dict[str, dict]:
     """{method: colour and marker}; no two share both, among up to 60."""
     others = [method for method in methods if method not in compared]
-    colours = dict(zip(compared, COMPARED, strict=True)) | dict(zip(others, itertools.cycle(OTHERS), strict=False))
+    colours = dict(zip(compared, COMPARED, strict=False)) | dict(zip(others, itertools.cycle(OTHERS), strict=False))
     markers = dict(zip([*compared, *others], itertools.cycle(MARKERS), strict=False))
     return {method: {"color": colours[method], "marker": markers[method]} for method in methods}
 

@@ -1,29 +1,34 @@
 """The metrics of posterior samples on a toy whose posterior is known, for every forward model that is found.
 
 Exact samples must be found exact. Samples with the right law of each value and the wrong correlation, independent pixels and
-diagonal streaks, must be found out. Formulas are checked against loops, and against the package scoringrules where it is installed.
+diagonal streaks, must be found out. Formulas are checked against loops, and against the package scoringrules where it is there.
 """
 
 import doctest
+import functools
 
 import numpy as np
+import pandas as pd
 import pytest
-from conftest import seeded
-from declared import MODELS
+import torch
+from conftest import flags, seeded
+from declared import FAMILIES, MODELS
 from scipy import stats
 from toy_posterior import Gaussian, GaussianImages, as_stored
 
+import store
 from measurements.add_noise import AddNoise
 from measurements.drop_patch import DropPatch
 from measurements.side_info import to_disk
-from metrics import posterior, regions, sample_digits, samples, spread_skill, texture, two_sample
+from metrics import declared, digit_classifier, posterior, regions, sample_digits, samples, spread_skill, texture, two_sample
 from metrics.samples import Place, Sampled
 
 TOY = GaussianImages()
-IMAGES, DRAWN = 128, 32
+IMAGES, DRAWN = 96, 32
 PROGRAMS = (posterior, regions, spread_skill, texture)
 
 
+@functools.cache
 def problem(model, count: int = IMAGES, toy: GaussianImages = TOY):
     """Images, side information as its file holds it, a mask of the open values, and the exact posterior."""
     x, y, s = toy.measured(model, count, seeded(1))
@@ -80,7 +85,7 @@ def test_samples_of_the_toy_have_its_mean_and_covariance(rng):
 # Exact samples
 
 
-@pytest.mark.parametrize("model", MODELS, ids=str)
+@pytest.mark.parametrize("model", FAMILIES.values(), ids=str)
 def test_exact_samples_are_found_exact(model, rng):
     x, told, free, exact = problem(model)
     drawn = exact.draw(DRAWN, rng)
@@ -124,7 +129,7 @@ def test_independent_pixels_are_right_one_by_one_and_wrong_in_regions(model, rng
     for name in ("coverage_90_windows", "coverage_90_open", "coverage_90_whole"):
         assert of_regions[name].mean() < 0.7, name
     assert of_regions["coverage_50_windows"].mean() < 0.35
-    assert_rough(score(texture, model, x, told, wrong), ("texture_1", "texture_windows"))
+    assert_rough(score(texture, model, x, told, wrong), ("texture_1", "texture_2"))
 
 
 def assert_rough(table, names) -> None:
@@ -317,3 +322,61 @@ def test_an_exact_sampler_reads_right_as_often_as_two_samples_agree(rng):
     table = sample_digits.scores(np.eye(10)[drawn[:, 1:].T], drawn[:, 0])
     apart = table["accuracy_sample"] - (1 - table["digits_differ"])
     assert near(apart, 0) and stats.sem(apart) < 0.02
+
+
+# The commands
+
+
+@pytest.fixture
+def files(tmp_path, rng):
+    """Files of 20 measured images and of 3 samples of the first six; {need: path}."""
+    x, y, s = TOY.measured(DropPatch(7), 20, seeded(0))
+    clean, drawn = as_stored(x, rng.random((3, 6, *TOY.shape)))
+    torch.save({"classes": 4, "weights": digit_classifier.network(1, 4).state_dict()}, tmp_path / "classifier.pt")
+    arrays = {"clean": clean, "test.y": y.numpy().astype(np.float16), "test.side_info": to_disk(s.numpy()), "samples": drawn}
+    for name, array in (arrays | {"labels": np.arange(20, dtype=np.uint8) % 4}).items():
+        store.save_array(tmp_path / f"{name}.npy", array)
+    store.save_json(tmp_path / "test.json", {"family": "drop_patch", "options": {"size": 7}})
+    store.save_json(tmp_path / "samples.json", {"dataset": "toy", "measurement": "some", "method": "dice", "seed": 3})
+    named = {"y": "test.y", "side_info": "test.side_info"} | {name: name for name in ("clean", "samples", "labels")}
+    return {need: tmp_path / f"{stem}.npy" for need, stem in named.items()} | {"classifier": tmp_path / "classifier.pt"}
+
+
+def command_of(name: str, files: dict) -> list[str]:
+    return flags(
+        {need: files[need] for need in declared.programs()[name].needs} | {"output": files["clean"].with_name("out.csv")}
+    )
+
+
+OF_SAMPLES = [name for name, program in declared.programs().items() if program.of_samples]
+
+
+@pytest.mark.parametrize("name", OF_SAMPLES)
+def test_a_program_has_a_row_for_each_sampled_image(name, files, command):
+    outcome = command(f"metrics.{name}", *command_of(name, files))
+    assert outcome.code == 0, outcome.err
+    table = pd.read_csv(files["clean"].with_name("out.csv"))
+    assert list(table) == [*declared.IDENTITY, "image", *declared.programs()[name].metrics, "samples"]
+    assert list(table["image"]) == list(range(6)) and set(table["samples"]) == {3} and set(table["method"]) == {"dice"}
+
+
+@pytest.mark.parametrize("name", OF_SAMPLES)
+def test_samples_that_are_none_are_refused_in_one_line(name, files, command):
+    store.save_array(files["samples"], np.zeros((6, *TOY.shape), np.float16))
+    outcome = command(f"metrics.{name}", *command_of(name, files))
+    assert outcome.code and "samples.npy: holds (6, 14, 14, 1), not samples [K, N, H, W, C]" in outcome.line
+    assert not files["clean"].with_name("out.csv").exists()
+
+
+def test_side_information_of_other_images_is_refused(files, command):
+    store.save_array(files["side_info"], np.load(files["side_info"])[:19])
+    outcome = command("metrics.two_sample", *command_of("two_sample", files))
+    assert outcome.code and "test.side_info.npy: is of 19 images" in outcome.line
+
+
+def test_digits_of_samples_are_those_that_the_classifier_sees_in_each(files, command):
+    assert command("metrics.sample_digits", *command_of("sample_digits", files)).code == 0
+    net, labels = digit_classifier.load(files["classifier"], 1), np.load(files["labels"])[:6]
+    seen = np.array([digit_classifier.probabilities(net, one).argmax(1) for one in np.load(files["samples"])])
+    table = pd.read_csv(files["clean"].with_name("out.csv"))
+    np.testing.assert_allclose(table["accuracy_sample"], (seen == labels).mean(0), atol=1e-6)
