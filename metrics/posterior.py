@@ -113,8 +113,9 @@ BY_MEAN = (
     "(background) or over it (foreground); an exact posterior has the level in both."
 )
 BY_TRUTH = (
-    f"Share of values inside the interval, of those where the truth is at most {BACKGROUND} (background) or over it (foreground); "
-    "no target, as an exact posterior covers a foreground that was chosen so less often than the level, and the background more often."
+    f"Share of values inside the interval, of those where the truth is at most {BACKGROUND} (background) or over it "
+    "(foreground); no target, as an exact posterior covers values chosen by their truth less often than the level if that is "
+    "foreground, and more often if it is background."
 )
 NEEDS = ("clean", "side_info", "samples")
 METRICS = {
