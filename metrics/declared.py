@@ -31,6 +31,7 @@ SHOWN = {  # where a metric stands, in the order of the columns
     "main": "in the main table",
     "details": "in the table of details",
     "posterior": "in the table of posterior samples",
+    "posterior details": "in the table of details of posterior samples",
 }
 
 

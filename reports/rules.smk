@@ -12,6 +12,7 @@ FIGURE = [".png", ".pdf", ".json"]
 RESTORATIONS, MSE_TIME, LEARNING = ([f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time", "learning"))
 LEARNING.append("learning.csv")
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
+POSTERIOR += [f"posterior_{name}" for name in ("details.md", "details.tex", "calibration.png", "calibration.pdf")]
 WITH_POSTERIOR = [name for name in config["datasets"] if RUNS.chosen(name, RUNS.sampled)]  # data sets
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
@@ -147,7 +148,7 @@ rule posterior:
         scores=lambda wildcards: [
             path
             for name, program in METRICS_TO_RUN.items()
-            if program.of_samples
+            if program.of_samples and ("labels" not in program.needs or datasets.classes(wildcards.dataset))
             for path in RUNS.files("scores", f"{name}.csv", RUNS.sampled)(wildcards)
         ],
         samples=RUNS.files("restored", "posterior.npy", RUNS.sampled_and_pictured),
