@@ -286,6 +286,7 @@ def test_stopping_and_continuing_is_bit_for_bit(learner_of, method, number, ofte
     """Stopped after step 7 of 13, in the middle of a row, and continued by a learner that started from other weights."""
     data = {name: torch.rand(12, *SHAPE, generator=seeded(1)) for name in ("y", "x")}
     data["side_info"] = torch.from_numpy(pack((data["y"] > 0.5).numpy()))
+    data |= {"y_again": data["y"], "side_info_again": data["side_info"]}
     budget = {"steps": 13, "batch_size": 3, "say": lambda line: None}
     straight, generator = learner_of(method)
     log = fit(straight, data, generator, checkpoint=tmp_path / "straight.pt", **budget)
@@ -422,9 +423,9 @@ def test_on_the_cpu_data_stay_in_their_files_and_are_not_changed(tmp_path):
 
 
 @pytest.mark.parametrize("model", MODELS, ids=str)
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("named", [(), ("side_info",), ("side_info", "y_again", "side_info_again")])
 def test_fresh_measurements_differ_between_steps_and_are_those_of_the_clean_images(model, named, often, tmp_path):
-    """One image alone: all that can change from step to step is θ. `named`: whether the rule names the side information."""
+    """One image alone: all that can change from step to step is θ. `named`: what the rule names beside y."""
     clean = torch.randint(1, 256, (1, *SHAPE), generator=seeded(), dtype=torch.uint8)
     learner = Counting()
     measure = functools.partial(measure_afresh, model, named)
@@ -434,11 +435,12 @@ def test_fresh_measurements_differ_between_steps_and_are_those_of_the_clean_imag
     assert measured.dtype == torch.float32
     assert len(measured.unique(dim=0)) == 8
     for batch in learner.batches:
-        assert set(batch) == {"y", "x"} | ({"side_info"} if named else set())
+        assert set(batch) == {"y", "x", *named}
         torch.testing.assert_close(batch["x"], clean.expand(2, *SHAPE) / 255)
-        if named:
-            off = (batch["y"] - model.predict(batch["x"], batch["side_info"])).abs()
+        for again in [name.removeprefix("side_info") for name in named if name.startswith("side_info")]:
+            off = (batch[f"y{again}"] - model.predict(batch["x"], batch[f"side_info{again}"])).abs()
             assert off.max() <= 7 * model.sigma + 1e-6
+        assert "y_again" not in named or not torch.equal(batch["y"], batch["y_again"])
 
 
 class Wandering(Counting):
@@ -498,7 +500,7 @@ def paper_fit(learner, generator, checkpoint):
     selection = CleanSelection(batch, x, {"batch_statistics", "posterior_sample"}, 3)
     log = fit(
         learner, {"fresh": clean, "x": clean}, generator, steps=13, batch_size=3, checkpoint=checkpoint, say=lambda line: None,
-        measure=functools.partial(measure_afresh, forward, False), callback=selection,
+        measure=functools.partial(measure_afresh, forward, ()), callback=selection,
     )  # fmt: skip
     return log, selection.choose(learner)
 
