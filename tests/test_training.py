@@ -103,6 +103,23 @@ def assert_same_state(ours, theirs):
             assert torch.equal(ours[network][name], value), f"{network}.{name}"
 
 
+@pytest.mark.parametrize("wrong", ["the same", "another family", "other images"])
+def test_a_second_measurement_must_be_one_of_the_same_images(measured, command, tmp_path, wrong):
+    folder, family, clean = tmp_path / "again", "drop_independent", np.load(measured / "clean.npy")
+    if wrong == "the same":
+        folder = measured
+    else:
+        family, images = ("drop_rows", clean) if wrong == "another family" else (family, clean[:9])
+        store.save_array(tmp_path / "clean.npy", images)
+        given = {"p": 0.5, "clean": tmp_path / "clean.npy", "dataset": "toy", "split": "train", "output": folder}
+        assert command("measurements.measure", family, *flags(given)).code == 0
+    files = {"y": measured / "train.y.npy", "side_info": measured / "train.side_info.npy", "output": tmp_path / "model"}
+    files |= {"y_again": folder / "train.y.npy", "side_info_again": folder / "train.side_info.npy"}
+    outcome = command("methods.noise2noise.train", *flags(files | {"checkpoints": tmp_path}))
+    assert outcome.code == 1 and "not a second measurement of the images of" in outcome.line
+    assert not (tmp_path / "model").exists()
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="waits for the signal handler by way of /proc")
 def test_the_command_stops_continues_refuses_a_second_and_leaves_nothing(train, measured, tmp_path):
     """One story: killed in the middle, refused while another trains, started again; the result is that of training straight."""
