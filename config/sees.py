@@ -48,22 +48,9 @@ def vocabulary(config: dict, method: str, step: str) -> dict[str, str]:
     return test | {f"train_{name}": path for name, path in train.items()} | model
 
 
-EVERY_NAME = (
-    "y",
-    "side_info",
-    "train_y",
-    "train_side_info",
-    "y_again",
-    "side_info_again",
-    "clean",
-    "fresh",
-    "validation",
-    "model",
-)
-CONTROLS = (
-    "train",
-    "measured twice",
-)  # what only a control sees of clean training images: themselves, or two measurements of each
+MEASURED = ("y", "side_info", "train_y", "train_side_info", "y_again", "side_info_again")
+EVERY_NAME = (*MEASURED, "clean", "fresh", "validation", "model")
+CONTROLS = ("train", "measured twice")  # what a control alone sees: clean training images, or two measurements of each
 
 
 def sees(workflow, config: dict) -> dict[str, dict]:

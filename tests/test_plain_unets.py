@@ -131,10 +131,8 @@ def test_the_average_over_a_group_of_flips_is_equivariant(world):
     unet = EquivariantUNet(SHAPE, planes=1, group="flips", reach=1).eval()
     with mock.patch("methods.equivariant_splitting.restore.trained", lambda *_: (unet,)):
         for average, same in ((1, False), (2, True)):
-            a, b = (
-                world.restore("equivariant_splitting", "add_noise", part, average=average)[-1] for part in (measured, mirrored)
-            )
-            assert np.allclose(a[:, :, ::-1], b, atol=1e-5) == same
+            each = [world.restore("equivariant_splitting", "add_noise", y, average=average)[-1] for y in (measured, mirrored)]
+            assert np.allclose(each[0][:, :, ::-1], each[1], atol=1e-5) == same
 
 
 def test_either_of_two_measurements_is_the_input_and_each_keeps_its_side_information():

@@ -112,13 +112,11 @@ def check_protocol(args: argparse.Namespace, protocol: frozenset[str]) -> None:
 
 
 def check_pair(args: argparse.Namespace, facts: dict) -> None:
-    """Raises SystemExit where the second measurements are not of the same images by the same forward model, each measured anew."""
+    """Raises SystemExit where the second measurements are not of the same images and forward model, with θ of their own."""
     if args.y_again:
         again = store.describe(args.y_again)
-        if (
-            any(facts[key] != again[key] for key in ("dataset", "family", "options", "images"))
-            or facts["digest"] == again["digest"]
-        ):
+        same = all(facts[key] == again[key] for key in ("dataset", "family", "options", "images"))
+        if not same or facts["digest"] == again["digest"]:
             sys.exit(f"{args.y_again}: not a second measurement of the images of {args.y}; measure them by the split train_again")
 
 

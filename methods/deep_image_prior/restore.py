@@ -4,11 +4,11 @@
     w minimises the mean of (E[y | x̂, s]_i - y_i)² over the values where y informs, by Adam, for a number of steps
         or, under noise, until that mean is down to σ²
 
-No image but the one at hand is seen: what a network of random weights fits first is what restores. With enough steps it would fit
-the noise as well; that the fit ends at σ² (Morozov's discrepancy principle) is ours, in place of a number of steps chosen for each
-noise. The estimate is a running mean of the outputs, as in the authors' program for noise. Network and settings are
-theirs, but for fewer channels and levels, as our images are small. A network is trained for each image, which takes seconds: run
-it on some images only.
+No image but the one at hand is seen: what a network of random weights fits first is what restores. With enough steps it would
+fit the noise as well; that the fit ends at σ² (Morozov's discrepancy principle) is ours, in place of a number of steps chosen for
+each noise. The estimate is a running mean of the outputs, as in the authors' program for noise. Network and settings are theirs,
+but for fewer channels and levels, as our images are small, and a shorter mean, as there are fewer steps. A network is trained for
+each image, which takes seconds: run it on some images only.
 """
 
 from collections.abc import Iterator

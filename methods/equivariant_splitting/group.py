@@ -3,7 +3,7 @@
     flips     the image and its mirror image, left to right
     shifts    by up to `reach` pixels down and across; what leaves the image at one side enters at the other
 
-An element is (mirrored, down, across), three integers; no element both mirrors and shifts, so (mirrored, -down, -across) undoes it.
+An element is (mirrored, down, across), three integers; none both mirrors and shifts, so (mirrored, -down, -across) undoes it.
 """
 
 import torch
