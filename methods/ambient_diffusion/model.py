@@ -6,12 +6,14 @@
 
     h minimises  Σ_i m_i (x̂_i - y_i)² / Σ_i m_i         over all values seen, also those that m̃ hides
 
-What h cannot tell is which values of m were hidden from it, so it learns E[x | Ã x_t] for all of them: where each value has a
-chance to be hidden and to be seen, this is the conditional mean for values that were lost as well (their Theorem 4.2). At σ_t → 0
-it is E[x | y], the estimate.
+h cannot tell which of the values it does not see were measured, so it learns E[x | Ã x_t] for all of them: where every value has
+a chance to be measured and then hidden, that is so for lost values as well. With nothing more hidden, and as σ_t goes to 0, it is
+E[x | y], the estimate.
 
 h is a plain U-Net. It sees Ã x_t / √(1 + σ_t²), and in place of the mask m̃ / (1 + σ_t), which tells σ_t as well. The law of σ_t
-is that of EDM (Karras et al., NeurIPS 2022), which the authors use, for images in [0, 1] in place of [-1, 1].
+is that of EDM (Karras et al., NeurIPS 2022), which the authors use, for images in [0, 1] in place of [-1, 1]; the loss is the
+paper's, without EDM's weights. Sampling (the authors' fixed-mask sampler makes new images; Aali et al. 2024 condition it on y) is
+not here: the method has an estimate and no posterior samples.
 """
 
 import torch

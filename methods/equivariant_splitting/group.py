@@ -7,6 +7,7 @@ An element is (mirrored, down, across), three integers; none both mirrors and sh
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 
@@ -20,8 +21,9 @@ def elements(group: str, reach: int) -> list[tuple[int, int, int]]:
 
 def drawn(group: str, reach: int, count: int, generator: Generator) -> Tensor:
     """Elements for `count` images, each equally likely: integers [count, 3]."""
-    every = torch.tensor(elements(group, reach), device=generator.device)
-    return every[torch.randint(len(every), (count,), generator=generator, device=generator.device)]
+    if group == "flips":
+        return F.pad(torch.randint(2, (count, 1), generator=generator, device=generator.device), (0, 2))
+    return F.pad(torch.randint(-reach, reach + 1, (count, 2), generator=generator, device=generator.device), (1, 0))
 
 
 def moved(values: Tensor, g: Tensor) -> Tensor:
