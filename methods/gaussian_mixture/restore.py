@@ -8,8 +8,8 @@ makes up for a mixture that is over-confident.
 The settings were compared on measurements alone: 1,000 of the validation split of MNIST, corrupted once more as in
 benchmarks/choose.py, with 10,000 windows. Under noise 20 components of 10 factors were better than 10 or 40 of them and than 5
 factors, and a spread for each value better than one for all. Where values are lost, the least variance was the best of 0.001,
-0.01 and 0.03, with 20 components of 10 factors. There one spread for all was nearly as good where single values are lost; other numbers of
-components and factors were not compared there, nor were windows and steps anywhere.
+0.01 and 0.03, with 20 components of 10 factors. There one spread for all was nearly as good where single values are lost; other
+numbers of components and factors were not compared there, nor were windows and steps anywhere.
 """
 
 import functools
