@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 import datasets
 from config.schema import forward_model
-from config.sees import sees
+from config.sees import CONTROLS, sees
 
 TRAITS = {  # of a forward model (measurements/forward.py), as the reason for an absent run names them
     "mask": "missing values",
@@ -56,8 +56,8 @@ class Runs:
 
     def why_not(self, dataset: str, measurement: str, name: str, traits: dict[str, bool]) -> str:
         """Why a method is not run on a forward model, as the rest of a sentence that its title begins; "" where it is run."""
-        if self.sees[name]["clean"] == "train" and not datasets.has_clean(dataset):
-            return "learns from clean images, and there are none"
+        if self.sees[name]["clean"] in CONTROLS and not datasets.has_clean(dataset):
+            return "learns from clean images or from a second measurement of each, and there are none"
         trait = mismatch(self.methods[name]["applies"], traits)
         if not trait:
             return ""

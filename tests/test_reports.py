@@ -757,6 +757,20 @@ def test_methods_csv_holds_what_is_seen_and_what_it_costs(report):
     assert ("telea", "add_noise") not in methods.index
 
 
+def test_a_method_that_sees_two_measurements_stands_apart_and_competes_with_none(results, tmp_path):
+    """The best row of the others is the best, although the control's numbers are better."""
+    twice = SEES | {"ambient_vaegan": SEES["ambient_vaegan"] | {"clean": "measured twice"}}
+    run(table, results, tmp_path / "report", "scores", "timing", "models", sees=json.dumps(twice))
+    lines = [cells(line)[0] for line in (tmp_path / "report" / "table.md").read_text().splitlines() if line.startswith("|")]
+    assert lines[-4:] == [
+        "*sees two measurements of each training image: a control, not a competitor*", "ambient vaegan",
+        "*sees clean images: an upper bound, not a competitor*", "supervised",
+    ]  # fmt: skip
+    psnr = pd.read_csv(tmp_path / "report" / "table.csv").query("metric == 'psnr'").set_index(["measurement", "method"])
+    assert psnr["mean"]["add_noise", "ambient_vaegan"] > psnr["mean"]["add_noise", "acsg"]
+    assert psnr["best"].fillna("")["add_noise", "ambient_vaegan"] == "" and psnr["best"]["add_noise", "acsg"] in ("best", "tied")
+
+
 def test_summary_fits_a_terminal(report):
     text = (report / "summary.txt").read_text()
     assert max(map(len, text.splitlines())) <= 78 and "supervised" in text

@@ -103,6 +103,23 @@ def assert_same_state(ours, theirs):
             assert torch.equal(ours[network][name], value), f"{network}.{name}"
 
 
+@pytest.mark.parametrize("wrong", ["the same", "another family", "other images"])
+def test_a_second_measurement_must_be_one_of_the_same_images(measured, command, tmp_path, wrong):
+    folder, family, clean = tmp_path / "again", "drop_independent", np.load(measured / "clean.npy")
+    if wrong == "the same":
+        folder = measured
+    else:
+        family, images = ("drop_rows", clean) if wrong == "another family" else (family, clean[:9])
+        store.save_array(tmp_path / "clean.npy", images)
+        given = {"p": 0.5, "clean": tmp_path / "clean.npy", "dataset": "toy", "split": "train", "output": folder}
+        assert command("measurements.measure", family, *flags(given)).code == 0
+    files = {"y": measured / "train.y.npy", "side_info": measured / "train.side_info.npy", "output": tmp_path / "model"}
+    files |= {"y_again": folder / "train.y.npy", "side_info_again": folder / "train.side_info.npy"}
+    outcome = command("methods.noise2noise.train", *flags(files | {"checkpoints": tmp_path}))
+    assert outcome.code == 1 and "not a second measurement of the images of" in outcome.line
+    assert not (tmp_path / "model").exists()
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="waits for the signal handler by way of /proc")
 def test_the_command_stops_continues_and_refuses_a_second(train, measured, tmp_path):
     """One story: killed in the middle, refused while another trains, started again; the result is that of training straight."""
@@ -287,6 +304,7 @@ def test_stopping_and_continuing_is_bit_for_bit(learner_of, method, number, ofte
     """Stopped after step 7 of 13, in the middle of a row, and continued by a learner that started from other weights."""
     data = {name: torch.rand(12, *SHAPE, generator=seeded(1)) for name in ("y", "x")}
     data["side_info"] = torch.from_numpy(pack((data["y"] > 0.5).numpy()))
+    data |= {"y_again": data["y"], "side_info_again": data["side_info"]}
     budget = {"steps": 13, "batch_size": 3, "say": lambda line: None}
     straight, generator = learner_of(method)
     log = fit(straight, data, generator, checkpoint=tmp_path / "straight.pt", **budget)
@@ -423,9 +441,9 @@ def test_on_the_cpu_data_stay_in_their_files_and_are_not_changed(tmp_path):
 
 
 @pytest.mark.parametrize("model", MODELS, ids=str)
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("named", [(), ("side_info",), ("side_info", "y_again", "side_info_again")])
 def test_fresh_measurements_differ_between_steps_and_are_those_of_the_clean_images(model, named, often, tmp_path):
-    """One image alone: all that can change from step to step is θ. `named`: whether the rule names the side information."""
+    """One image alone: all that can change from step to step is θ. `named`: what the rule names beside y."""
     clean = torch.randint(1, 256, (1, *SHAPE), generator=seeded(), dtype=torch.uint8)
     learner = Counting()
     measure = functools.partial(measure_afresh, model, named)
@@ -435,11 +453,12 @@ def test_fresh_measurements_differ_between_steps_and_are_those_of_the_clean_imag
     assert measured.dtype == torch.float32
     assert len(measured.unique(dim=0)) == 8
     for batch in learner.batches:
-        assert set(batch) == {"y", "x"} | ({"side_info"} if named else set())
+        assert set(batch) == {"y", "x", *named}
         torch.testing.assert_close(batch["x"], clean.expand(2, *SHAPE) / 255)
-        if named:
-            off = (batch["y"] - model.predict(batch["x"], batch["side_info"])).abs()
+        for again in [name.removeprefix("side_info") for name in named if name.startswith("side_info")]:
+            off = (batch[f"y{again}"] - model.predict(batch["x"], batch[f"side_info{again}"])).abs()
             assert off.max() <= 7 * model.sigma + 1e-6
+        assert "y_again" not in named or not torch.equal(batch["y"], batch["y_again"])
 
 
 class Wandering(Counting):
@@ -499,7 +518,7 @@ def paper_fit(learner, generator, checkpoint):
     selection = CleanSelection(batch, x, {"batch_statistics", "posterior_sample"}, 3)
     log = fit(
         learner, {"fresh": clean, "x": clean}, generator, steps=13, batch_size=3, checkpoint=checkpoint, say=lambda line: None,
-        measure=functools.partial(measure_afresh, forward, False), callbacks=[selection],
+        measure=functools.partial(measure_afresh, forward, ()), callbacks=[selection],
     )  # fmt: skip
     return log, selection.choose(learner)
 

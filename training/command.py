@@ -29,6 +29,8 @@ from training.learning import IMAGES, Criterion, LearningCurve
 from training.loop import Interrupted, fit
 from training.recording import Unrecordable
 
+MEASURED = ("y", "side_info", "y_again", "side_info_again")  # files of the measured training images
+
 
 def main(make: type[Learner]) -> None:
     """Build `make(images, forward, generator, **options)` and train it; writes model.pt, train.csv and train.json."""
@@ -48,17 +50,19 @@ def main(make: type[Learner]) -> None:
     checkpoint = args.checkpoints / checkpoints.name(make, made_of | looks)
 
     with store.clear_errors(), checkpoints.alone(checkpoint):
-        named = [args.y, args.side_info, args.clean, args.fresh, args.validation, args.held_out, args.held_out_side_info]
-        guard(list(filter(None, named)), protected_by(args.y))
+        measured = {name: path for name in MEASURED if (path := getattr(args, name))}
+        others = args.clean, args.fresh, args.validation, args.held_out, args.held_out_side_info
+        guard([*measured.values(), *filter(None, others)], protected_by(args.y))
+        check_pair(args, facts)
         where = device.take()
         forward = from_facts(facts)
-        files = {"fresh": args.fresh} if args.fresh else {"y": args.y, "side_info": args.side_info}
+        files = {"fresh": args.fresh} if args.fresh else measured
         data = on_device(files | {"x": args.clean}, where)
         generator = Generator(where).manual_seed(args.seed)
         images = ImageFormat(tuple(next(iter(data.values())).shape[1:]), facts.get("value_range", [0, 1])[0])
         learner = make(images, forward, generator, **own)
         models.check_savable(learner.networks)
-        measure = functools.partial(measure_afresh, forward, bool(args.side_info)) if args.fresh else None
+        measure = functools.partial(measure_afresh, forward, measured.keys()) if args.fresh else None
         selection = clean_selection(args, forward, facts, protocol, where) if args.validation else None
         curve = learning_curve(args, forward, where) if args.held_out else None
         goes_on = make.goes_on and not selection  # which would look once more, where the shorter training ended
@@ -93,6 +97,8 @@ def parser_of(name: str, make: type[Learner], schemas: dict[str, dict]) -> argpa
     add = parser.add_argument
     add("--y", type=Path, required=True, help="measured training images, .npy")
     add("--side-info", type=Path, help="what may be told of the θ of each training image, .npy; only where the rule names it")
+    add("--y-again", type=Path, help="a second measurement of each training image, .npy; only for controls that see two")
+    add("--side-info-again", type=Path, help="what may be told of the θ of each of these, .npy")
     add("--clean", type=Path, help="clean training images, .npy; only for supervised controls")
     add("--fresh", type=Path, help="protocol fresh_theta: clean training images, measured anew at every step")
     add("--validation", type=Path, help="protocol clean_selection: clean validation images, to select the weights by")
@@ -114,6 +120,15 @@ def check_protocol(args: argparse.Namespace, protocol: frozenset[str]) -> None:
             remedy = 'name `**config["protocol"]` among the inputs of the rule `train`, which gives it where it belongs'
             name = protocols.name(protocol)
             sys.exit(f"{args.y}: is of protocol {name}, and --{flag} goes with the switch {switch} alone; {remedy}")
+
+
+def check_pair(args: argparse.Namespace, facts: dict) -> None:
+    """Raises SystemExit where the second measurements are not of the same images and forward model, with θ of their own."""
+    if args.y_again:
+        again = store.describe(args.y_again)
+        same = all(facts[key] == again[key] for key in ("dataset", "family", "options", "images"))
+        if not same or facts["digest"] == again["digest"]:
+            sys.exit(f"{args.y_again}: not a second measurement of the images of {args.y}; measure them by the split train_again")
 
 
 def clean_selection(
