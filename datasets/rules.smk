@@ -1,5 +1,5 @@
 import datasets
-from config.environment import own_files
+from config.environment import own_files, own_stamps
 from config.provenance import code_of
 
 
@@ -18,6 +18,7 @@ rule clean:
     resources:
         data_dir=config["data_dir"],  # a resource, not a param: moving the data must not train everything again
     params:
+        stamps=lambda wildcards: own_stamps(config, wildcards.dataset),
         code=lambda wildcards: code_of("datasets.prepare", f"datasets.{wildcards.dataset}"),
     shell:
         "python -m datasets.prepare {wildcards.dataset} --split {wildcards.split} --data-dir {resources.data_dir:q} "
