@@ -4,13 +4,17 @@ CORES ?= 2
 DATA_DIR ?= data
 RULES := $(sort $(foreach file,$(wildcard */*.smk */*/*/*.smk),$(firstword $(subst /, ,$(file)))))
 
-.PHONY: help demo test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
+.PHONY: help demo restore test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: .venv/ready  ## the quick benchmark on real digits: minutes, no download but packages
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
+
+restore: .venv/ready  ## restore pictures with a trained model: IN=picture-or-folder OUT=folder MODEL=model.pt [SAMPLES=8] [FORCE=1]
+	@test -n "$(IN)" -a -n "$(OUT)" -a -n "$(MODEL)" || { echo "say make restore IN=pictures OUT=folder MODEL=results/…/model.pt"; exit 2; }
+	$(BIN)/python -m pictures.restore --model "$(MODEL)" "$(IN)" "$(OUT)" $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(FORCE),--force)
 
 test: .venv/ready  ## the tests: minutes
 	$(BIN)/python -m pytest -q -n $(CORES) --dist loadfile --no-loadscope-reorder

@@ -44,15 +44,15 @@ def off_by(estimated: float, stated: float) -> list[str]:
     """What is to be said of a σ that is far from the one that the forward model has."""
     if abs(estimated - stated) <= FAR_OFF * stated:
         return []
-    return [f"σ is estimated as {estimated:.2g} and stated as {stated:g}; state what is right, as methods rely on it"]
+    return [f"σ is estimated as {estimated:.2g} and the forward model has {stated:g}, on which methods rely"]
 
 
-def described(estimated: dict, forward: ForwardModel) -> str:
+def described(estimated: dict, forward: ForwardModel, whose: str = "the configuration") -> str:
     """The estimates in words, without the warnings."""
     sentences = []
     if "lost" in estimated:
         sentences.append(f"{estimated['lost']:.0%} of their pixels are lost.")
     if "sigma" in estimated:
-        sigma = f"{estimated['sigma']:.2g}; the configuration has {forward.sigma:g}"
+        sigma = f"{estimated['sigma']:.2g}; {whose} has {forward.sigma:g}"
         sentences.append(f"The standard deviation of their noise is estimated as σ = {sigma}.")
     return " ".join(sentences)

@@ -44,19 +44,26 @@ def measured(
             yield np.where(seen, y, np.float32(forward.fill)).astype(np.float16), to_disk(seen)
 
 
-def survey(folder: Path, forward: ForwardModel) -> dict:
+def survey(
+    folder: Path,
+    forward: ForwardModel,
+    names: list[str] | None = None,
+    smallest: int = tiles.TILE,
+    known: dict[str, tuple[float, float]] | None = None,
+) -> dict:
     """Size, type and range of each page in a folder, the files passed over, and what is estimated of the corruption.
 
+    `names`: the pictures that count, else all; `known`: black and white by the type of numbers, where they are not to be found.
     Raises SystemExit where one cannot be used, so that nothing is written then.
     """
     found, extents, estimates = [], [], []
-    for picture in pictures(folder, forward.has_mask):
+    for picture in pictures(folder, forward.has_mask, names, smallest):
         height, width, channels = picture.page.values.shape
         about = {"name": picture.name, "page": picture.number, "pages": picture.pages, "height": height, "width": width}
         found.append(about | {"channels": channels, "type": picture.page.values.dtype.name, "changed": picture.page.changed})
         extents.append(ranges.extent(picture.page.values, picture.seen, picture.page.white))
         estimates.append(corruption.estimate(picture, forward))
-    spans = ranges.of_all(extents)
+    spans = [(known or {}).get(each.kind, span) for each, span in zip(extents, ranges.of_all(extents), strict=True)]
     for about, (black, white) in zip(found, spans, strict=True):
         about |= {"black": black, "white": white}
     estimated = corruption.of_all(estimates, spans, forward)

@@ -135,7 +135,7 @@ def test_a_stated_sigma_that_is_far_off_is_said_and_what_was_found(tmp_path, cap
     assert not facts_of(tmp_path, y, "add_noise", "--sigma", "0.12")["estimated"]["warnings"]
     assert "warning" not in capsys.readouterr().err
     (warning,) = facts_of(tmp_path, y, "add_noise", "--sigma", "0.2")["estimated"]["warnings"]
-    assert warning.startswith("σ is estimated as 0.1") and "stated as 0.2" in warning
+    assert warning.startswith("σ is estimated as 0.1") and "the forward model has 0.2" in warning
     assert f"warning: {warning}\n" in capsys.readouterr().err
     estimated = facts_of(tmp_path, eight_bits(photograph() + 0.5 * normal(x)), "add_noise", "--sigma", "0.5")["estimated"]
     assert f"noise, in 1 of 1 pictures: {noise.SIGNS['clipped']}" in estimated["warnings"]
