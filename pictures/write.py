@@ -40,6 +40,7 @@ def tile_rows(held: np.ndarray, about: list[dict], number: int) -> Iterator[np.n
     across = len(tiles.starts(about[number]["width"]))
     for _ in tiles.starts(about[number]["height"]):
         yield held[start : start + across].astype(np.float32)
+        store.let_go(held)
         start += across
 
 

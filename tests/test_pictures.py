@@ -293,6 +293,8 @@ def test_a_run_makes_a_picture_of_every_picture_and_scores_nothing(folder):
     page = (folder / "results" / "report" / "index.html").read_text()
     assert "of 3 pictures as they were given" in page and "against the truth" not in page
     assert 'href="pictures/restored"' in page and "differences.csv" not in page
+    words = " ".join(page.split())
+    assert "nothing is scored" in words and not re.search("upper bound|is scored on|held-out|scored by itself", words)
     assert "drop independent: 30% of their pixels are lost." in done.stderr and "3 pictures restored" in done.stderr
     assert not (folder / "results" / "scores").exists() and not (folder / "results" / "clean").exists()
 
