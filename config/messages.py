@@ -10,7 +10,7 @@ from config.environment import has_gpu, why_absent
 
 def shown_config(config: dict) -> str:
     """The complete configuration as YAML, without what differs between machines."""
-    methods = {name: {k: m[k] for k in ("train", "restore") if m[k]} for name, m in config["methods"].items()}
+    methods = {name: {k: m[k] for k in ("model", "train", "restore") if m[k]} for name, m in config["methods"].items()}
     for name, method in config["methods"].items():
         if (kind := Path(method["folder"]).name) != name:  # a variant
             methods[name] = {"like": kind, "title": method["title"]} | methods[name]

@@ -19,6 +19,7 @@ def method_config(config: dict, name: str, home: str) -> dict:
         "seeded": method["seeded"],
         "train": flags(method["train"]),
         "restore": flags(method["restore"]),
+        "model": method["model"],
         "protocol": protocol_inputs(config),  # what the protocol adds to the inputs of every training
         "gpu": 1 if has_gpu() else 0,
     }

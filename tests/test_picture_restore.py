@@ -1,19 +1,25 @@
 """A trained model restores new pictures without training again (pictures/restore.py)."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 import torch
+import yaml
 from PIL import Image
 
+import store
+from config import check
 from datasets import picture_pages
 from measurements.forward import from_facts
 from pictures import restore, tiles, trained
 from pictures.read import pictures
 
+ROOT = Path(__file__).parent.parent
 SIGMA, SIDE = 0.1, 64
 
 
@@ -142,3 +148,47 @@ def test_what_a_model_cannot_restore_is_refused_in_one_line(model, tmp_path, com
     assert "not a trained model" in line(tmp_path / "colour.png", tmp_path / "model.pt")
     torch.save({"shape": (28, 32, 1)}, tmp_path / "model.pt")
     assert "takes images of 28×32×1, and pictures are cut into squares" in line(tmp_path / "colour.png", tmp_path / "model.pt")
+
+
+# In a configuration
+
+
+def test_a_run_takes_a_trained_model_in_place_of_a_training(model, tmp_path):
+    (tmp_path / "data" / "pictures").mkdir(parents=True)
+    deep = np.rint(4095 * noisy(64, 64, 1, 5).clip(0, 1)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "data" / "pictures" / "a.tif", deep[:, :, 0])
+    methods = {"ambient_vaegan_skip": {"model": str(model)}}
+    config = {"datasets": {"pictures": {"add_noise": {"sigma": SIGMA}}}, "methods": methods, "seeds": [0]}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
+    line = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "1", "--configfile", "c.yaml"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    results = tmp_path / "results"
+    made = results / "models" / "pictures" / "add_noise" / "ambient_vaegan_skip" / "0"
+    assert (made / "model.pt").read_bytes() == model.read_bytes()
+    assert store.load_json(made / "train.json")["adopted"] == str(model)
+    (log,) = (results / "logs" / "ambient_vaegan_skip" / "train").iterdir()
+    assert f"warning: {model} was trained on digest" in log.read_text()
+    restored = results / "report" / "pictures" / "restored" / "add_noise" / "ambient_vaegan_skip" / "a.tif"
+    assert picture_pages.read(restored).values.dtype == np.uint16
+
+
+def test_a_model_of_another_method_or_protocol_is_refused(model, tmp_path, command):
+    y = model.parents[1] / "measured" / "train.y.npy"
+    line = ["training.adopt", "--model", model, "--y", y, "--side-info", y, "--output", tmp_path / "out", "--seed", 0]
+    said = command(*line, "--method", "acsg")
+    assert said.code and "was trained by ambient_vaegan_skip, not by acsg" in said.line
+    store.save_json(tmp_path / "train.json", store.load_json(y.with_name("train.json")) | {"protocol": "mosaic"})
+    line[4] = tmp_path / "train.y.npy"
+    said = command(*line, "--method", "ambient_vaegan_skip")
+    assert said.code and "was trained under the protocol sound, and this run is of mosaic" in said.line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "method, says", [("median", "learns nothing; leave it out"), ("ambient_vaegan_skip", "none.pt does not exist")]
+)
+def test_a_model_that_is_none_is_refused_at_the_start(method, says):
+    config = {"datasets": {"pictures": {"add_noise": {"sigma": 0.1}}}, "methods": {method: {"model": "none.pt"}}}
+    with pytest.raises(check.ConfigError, match=says):
+        check.check(config)
