@@ -1,7 +1,9 @@
 """Picture files of one's own: every kind comes in whole, goes out as it came, and what is not read is said."""
 
+import doctest
 import io
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -11,9 +13,13 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
+import store
+from bench.measured import Measured
+from bench.restoring import restored
 from datasets import picture_files, picture_pages, picture_ranges
 from datasets.picture_pages import Page
-from pictures import save
+from measurements.forward import from_facts
+from pictures import save, tiles
 
 SIZE = (70, 80)
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -265,3 +271,40 @@ def test_every_file_that_is_not_read_is_named_with_the_reason(tmp_path):
     assert passed_over["._x.png"] == "its name begins with a dot" and "move it up" in passed_over["sub/c.png"]
     assert passed_over["notes.txt"].startswith(".txt is not among .apng, ") and "without an ending" in passed_over["bare"]
     assert "sub/c.png" in picture_files.listed(tmp_path, deep=True).names
+
+
+@pytest.mark.parametrize("module", [picture_ranges, save, tiles], ids=lambda module: module.__name__)
+def test_examples_in_docstrings_hold(module):
+    failed, tried = doctest.testmod(module, extraglobs={"np": np})
+    assert failed == 0 and tried > 0
+
+
+# Memory
+
+
+@pytest.mark.parametrize("join", [tiles.joined, tiles.nearest])
+def test_a_row_of_tiles_is_joined_before_the_next_is_read(join):
+    read = []
+
+    def rows():
+        for row in tiles.rows(np.zeros((320, 128, 1))):
+            read.append(len(row))
+            yield row
+
+    strips = join(rows(), 320, 128)
+    heights = [len(next(strips)) for _ in range(2)]
+    assert len(read) == 2 and sum(heights) + sum(map(len, strips)) == 320
+
+
+def test_restoring_holds_a_part_of_the_estimates(tmp_path):
+    """Of 60 MiB of estimates, written to the end, no more than a part is in memory."""
+    images = 2500
+    forward = from_facts({"family": "add_noise", "options": {"sigma": 0.1}})
+    y = np.lib.format.open_memmap(tmp_path / "y.npy", "w+", np.float16, (images, 64, 64, 3))
+    y[-1] = 0.5
+    measured = Measured(store.load_array(tmp_path / "y.npy"), forward, None)
+    tracemalloc.start()
+    restored(lambda part: iter([part.y]), measured, tmp_path / "x.npy")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 * 2**20 and np.array_equal(np.load(tmp_path / "x.npy"), y)
