@@ -7,6 +7,7 @@ A file appears under its name only when all of it is on the disk, so whatever ha
 import contextlib
 import hashlib
 import json
+import mmap
 import os
 import sys
 from collections.abc import Iterator
@@ -86,6 +87,12 @@ def load_array(path: Path, mode: str = "r") -> np.ndarray:
         sys.exit(f"{path}: {error.strerror or error}")
     except (ValueError, EOFError) as error:
         sys.exit(f"{path}: not a complete .npy file ({error}); delete it and run again")
+
+
+def let_go(array: np.ndarray) -> None:
+    """Free the memory that a file mapped by `load_array` has taken so far; it is read again where it is asked for."""
+    if isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.base.madvise(mmap.MADV_DONTNEED)
 
 
 def save_json(path: Path, facts: dict) -> None:

@@ -71,10 +71,12 @@ def main(restore: Restorer, sample: Callable | None = None) -> None:
             given = {name: value for name, value in given.items() if name in wanted} | {"seed": args.seed or 0}
             draw = functools.partial(sample, **given, count=args.samples)
             estimates, measurements = sampled(draw, measured[:SAMPLED_IMAGES], args.samples)
+            store.save_array(args.output, estimates)
+        elif args.timing:
+            estimates, measurements = timed(lambda part: restore(part, **given), measured)
+            store.save_array(args.output, estimates)
         else:
-            run = timed if args.timing else restored
-            estimates, measurements = run(lambda part: restore(part, **given), measured)
-        store.save_array(args.output, estimates)
+            measurements = restored(lambda part: restore(part, **given), measured, args.output)
         store.save_json(args.output.with_suffix(".json"), record | measurements | {"device": machine.device_name()})
 
 

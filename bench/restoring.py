@@ -1,12 +1,15 @@
 """Measurements through a method, a part of them at a time, into arrays of estimates or posterior samples."""
 
+import itertools
 import math
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
+import store
 from bench.measured import Measured
 
 CPU_VALUES = 400_000  # restored at a time, 510 images of MNIST or 32 of CelebA: more leave a CPU's cache and are no faster …
@@ -24,10 +27,20 @@ def images_at_a_time(measured: Measured) -> int:
     return max(1, (GPU_VALUES if on_gpu else CPU_VALUES) // math.prod(measured.y.shape[1:]))
 
 
-def restored(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
-    """The last estimate of every image, float16 [N, H, W, C], a part of the images at a time."""
+def restored(restore: Restorer, measured: Measured, path: Path) -> dict:
+    """Write the last estimate of every image, float16 [N, H, W, C], a part of the images at a time; no more is in memory."""
+    began, parts = time.monotonic(), last_estimates(restore, measured)
+    first = next(parts)
+    with store.writing_array(path, len(measured.y), first) as rows:
+        for part in itertools.chain([first], parts):
+            rows.append(part)
+            store.let_go(measured.y)
+    return {"seconds": time.monotonic() - began}
+
+
+def last_estimates(restore: Restorer, measured: Measured) -> Iterator[np.ndarray]:
+    """The last estimate of the images, float16 [n, H, W, C] for one part of them after the other."""
     count, began, spoke = len(measured.y), time.monotonic(), time.monotonic()
-    estimates = np.empty(measured.y.shape, np.float16)
     step = images_at_a_time(measured)
     for start in range(0, count, step):
         part = measured[start : start + step].loaded()
@@ -36,12 +49,11 @@ def restored(restore: Restorer, measured: Measured) -> tuple[np.ndarray, dict]:
             pass
         if last is None:
             sys.exit("the method yields no estimate")
-        estimates[start : start + step] = checked(last, part)
+        yield checked(last, part)
         done, now = min(start + step, count), time.monotonic()
         if now - spoke > 10 or done == count:
             print(f"restored {done}/{count}  {(now - began) / done * (count - done):.0f} s to go", flush=True)
             spoke = now
-    return estimates, {"seconds": time.monotonic() - began}
 
 
 def sampled(sample: Callable[[Measured], object], measured: Measured, count: int) -> tuple[np.ndarray, dict]:

@@ -197,7 +197,11 @@ def complete(name: str, given: dict) -> dict:
                 known = f"there are {', '.join(traits)}, each true or false"
                 raise ConfigError(f"methods.{name}: {folder / 'method.yaml'}: {part}.{trait}: {wanted}: no such trait; {known}")
     own_title = facts.title if folder.name == name else name.replace("_", " ")
+    if (model := given.get("model")) and not (facts.learned and Path(model).expanduser().is_file()):
+        why = f"{model} does not exist" if facts.learned else f"{name} learns nothing; leave it out"
+        raise ConfigError(f"methods.{name}.model: {why}")
     method = facts._asdict() | {"folder": str(folder), "title": given.get("title", own_title)}
+    method["model"] = str(Path(model).expanduser().resolve()) if model else ""
     declared_options = {"train": facts.train, "restore": facts.restore | method_facts.EVERY_RESTORATION}
     for section, schemas in declared_options.items():
         defaults = {option: schema["default"] for option, schema in schemas.items() if "default" in schema}

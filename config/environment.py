@@ -47,7 +47,20 @@ def why_absent(config: dict, dataset: str) -> str:
 
 
 def own_files(config: dict, dataset: str) -> list[str]:
-    """The files of a data set that is a user's own, so that a run sees what was added or changed; of others none."""
+    """The files of a data set that is a user's own, so that a run sees what was added or changed; of others none.
+
+    Without those that have a brace in their names, which Snakemake would take for a wildcard (`own_stamps`).
+    """
+    return [path for path in all_own_files(config, dataset) if not set("{}") & set(path)]
+
+
+def own_stamps(config: dict, dataset: str) -> dict[str, list[int]]:
+    """Size and time of the other files of a user's own, as a parameter that a run sees."""
+    others = sorted(set(all_own_files(config, dataset)) - set(own_files(config, dataset)))
+    return {Path(path).name: [os.stat(path).st_size, os.stat(path).st_mtime_ns] for path in others}
+
+
+def all_own_files(config: dict, dataset: str) -> list[str]:
     if not datasets.is_own(dataset):
         return []
     found = (Path(config["data_dir"]) / dataset).rglob("*")

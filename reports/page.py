@@ -130,10 +130,11 @@ def main(arguments: list[str] | None = None) -> None:
             for name, path in given.datasets
         ]
         protocol = files.one_protocol(made["protocol"] for made in chapters)
+        scored = any(made["tables"] for made in chapters)  # of one's own pictures nothing is
         html = pages.get_template("page.html").render(
-            introduction=captions.text("introduction", protocol),
+            introduction=captions.text("introduction" if scored else "introduction_pictures", protocol),
             protocol=protocol,
-            protocol_says=captions.protocol_text(protocol),
+            protocol_says=captions.protocol_text(protocol) if scored else "",
             chapters=chapters,
             missing=given.missing,
             config=given.config.read_text(),

@@ -16,12 +16,13 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+import tifffile
 import torchvision
 from PIL import Image
 
 import datasets
 import store
-from datasets import celeba, decoding, folder, mnist, mnist5k, obtain, pack, prepare
+from datasets import celeba, decoding, folder, mnist, mnist5k, obtain, pack, picture_files, prepare
 
 ROOT = Path(__file__).parent.parent
 SPLITS = ["train", "validation", "test"]
@@ -438,25 +439,31 @@ def own_pictures(here: Path, names: list[str]) -> None:
         made.save(here / "folder" / name)
 
 
+def splits_of(data_dir: Path) -> dict[str, list[str]]:
+    return folder.splits(picture_files.listed(data_dir / "folder", deep=True).names)
+
+
 def test_own_pictures_are_split_by_name_for_good(tmp_path, capsys):
     """Every picture, in folders too, is of one split; none changes it when others come; other files do not count."""
     names = [f"{'in/' if n % 3 else ''}{n}.{'png' if n % 2 else 'PNG'}" for n in range(60)]
     own_pictures(tmp_path, names)
     (tmp_path / "folder" / "notes.txt").write_text("not a picture")
-    before = folder.splits(tmp_path / "folder")
+    before = splits_of(tmp_path)
     assert sorted(sum(before.values(), [])) == sorted(names) and all(before.values())
     assert len(before["train"]) > len(before["test"])
     images = folder.load("test", tmp_path)
     assert images.shape == (len(before["test"]), 64, 64, 3) and images.dtype == np.uint8
-    assert f"{tmp_path / 'folder'}: train {len(before['train'])}, validation" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"{tmp_path / 'folder'}: train {len(before['train'])}, validation" in said
+    assert f"{tmp_path / 'folder' / 'notes.txt'}: passed over, as .txt is not among" in said
     own_pictures(tmp_path, [f"more{n}.png" for n in range(20)])
-    after = folder.splits(tmp_path / "folder")
+    after = splits_of(tmp_path)
     assert all(set(before[split]) <= set(after[split]) for split in SPLITS)
 
 
 def test_folders_named_as_the_splits_are_the_splits(tmp_path):
     own_pictures(tmp_path, ["train/b.png", "train/a.png", "test/c.png"])
-    assert folder.splits(tmp_path / "folder") == {
+    assert splits_of(tmp_path) == {
         "train": ["train/a.png", "train/b.png"],
         "validation": [],
         "test": ["test/c.png"],
@@ -473,25 +480,37 @@ def test_the_largest_central_square_of_a_picture_is_reduced(tmp_path):
     exif[0x0112] = 6
     turned.save(tmp_path / "folder" / "a.png", exif=exif)
     expected = np.asarray(Image.fromarray(x[32:160]).resize((64, 64), Image.Resampling.BILINEAR))
-    assert np.array_equal(folder.square(tmp_path / "folder", "a.png"), expected)
+    assert np.array_equal(folder.square(tmp_path / "folder", {}, ("a.png", 0)), expected)
 
 
-@pytest.mark.parametrize("fault", ["small", "text", "deep"])
+def test_every_page_and_every_depth_is_on_the_scale_of_8_bits(tmp_path):
+    """12 bits in 16, two pages and a darker picture of the same kind; all of a file are of one split; names begin with no dot."""
+    x = np.asarray(scene(1).resize((64, 64)))
+    deep = np.rint(x * (4095 / 255)).astype(np.uint16)
+    (here := tmp_path / "folder" / "train").mkdir(parents=True)
+    tifffile.imwrite(here / "a.tif", np.stack([deep, deep // 4]), photometric="rgb")
+    Image.fromarray(x).save(here / "{b}.png")
+    (here / "._b.png").write_text("")
+    own_pictures(tmp_path, ["test/c.png"])
+    images = folder.load("train", tmp_path)
+    assert images.shape == (3, 64, 64, 3) and np.array_equal(images[2], x)
+    assert np.array_equal(images[0], x) and np.abs(images[1] - x / 4).max() < 1
+
+
+@pytest.mark.parametrize("fault", ["small", "text", "clear"])
 def test_a_picture_that_will_not_do_is_named(fault, tmp_path):
     (path := tmp_path / "folder" / "train" / "a.png").parent.mkdir(parents=True)
     own_pictures(tmp_path, ["test/b.png"])
     if fault == "text":
         path.write_text("not a picture")
     else:
-        Image.fromarray(np.zeros((63, 80) if fault == "small" else (80, 80), np.uint16 if fault == "deep" else np.uint8)).save(
-            path
-        )
-    says = {"small": "80×63, and no side may be shorter than 64", "text": "cannot identify", "deep": "save it with 8 bits"}[fault]
+        Image.fromarray(np.zeros((63, 80, 4) if fault == "small" else (80, 80, 4), np.uint8)).save(path)
+    says = {"small": "80×63, and no side may be shorter than 64", "text": "cannot identify", "clear": "transparent pixels"}[fault]
     assert str(path) in (said := refusal_of(folder.load, "train", tmp_path)) and says in said
 
 
 def test_without_own_pictures_the_folder_is_named(tmp_path):
-    assert f"{tmp_path / 'folder'}: no picture of the test split (.bmp, .jpeg," in refusal_of(folder.load, "test", tmp_path)
+    assert f"{tmp_path / 'folder'}: no picture of the test split (.apng, .avif," in refusal_of(folder.load, "test", tmp_path)
 
 
 def test_obtaining_leaves_files_that_are_there_and_says_what_to_do_where_it_fails(
