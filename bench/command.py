@@ -33,7 +33,7 @@ from bench.guard import guard, protected_by
 from bench.measured import Measured
 from bench.restoring import SAMPLED_IMAGES, SAMPLES, Restorer, restored, sampled
 from measurements.forward import from_facts
-from options import add_options, parser_of
+from options import SEED, add_options, parser_of
 
 
 def main(restore: Restorer, sample: Callable | None = None) -> None:
@@ -91,7 +91,7 @@ def parser_for(name: str, restore: Restorer, named: list[str], schemas: dict, wi
         count = {"type": parser_of("samples", {"type": "integer", "minimum": 1}), "nargs": "?", "const": SAMPLES, "metavar": "K"}
         add("--samples", **count,
             help=f"write K posterior samples of the first {SAMPLED_IMAGES} images instead (%(const)s)")  # fmt: skip
-    add("--seed", type=int, help="seed of the run, for a method that has any randomness")
+    add("--seed", type=parser_of("seed", SEED), help="seed of the run, for a method that has any randomness")
     add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
     add_options(parser, schemas)
     return parser

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from snakemake.exceptions import WorkflowError
 
 import datasets
+from config.command_line import pairs
 from config.schema import forward_model
 from config.sees import sees
 
@@ -74,8 +75,7 @@ class Runs:
 
     def measured_pairs(self, wildcards) -> str:
         """Param function: the same files as measurement=path."""
-        paths = zip(self.measurements[wildcards.dataset], self.measured(wildcards), strict=True)
-        return " ".join(f"{measurement}={path}" for measurement, path in paths)
+        return pairs(zip(self.measurements[wildcards.dataset], self.measured(wildcards), strict=True))
 
     def learned(self, dataset: str, run: Run) -> bool:
         return self.methods[run.method]["learned"]
@@ -104,8 +104,8 @@ class Runs:
 
     def pairs(self, stop: str, file: str, keep: Callable[[str, Run], bool] | None, name: str) -> Callable:
         """Param function: the same files as name=path, the name formatted from the data set and the run."""
-        return lambda wildcards: " ".join(
-            f"{name.format(dataset=wildcards.dataset, **run._asdict())}={self.path(stop, wildcards.dataset, run, file)}"
+        return lambda wildcards: pairs(
+            (name.format(dataset=wildcards.dataset, **run._asdict()), self.path(stop, wildcards.dataset, run, file))
             for run in self.chosen(wildcards.dataset, keep)
         )
 

@@ -21,7 +21,7 @@ rule clean:
         code=lambda wildcards: code_of("datasets.prepare", f"datasets.{wildcards.dataset}"),
     shell:
         "python -m datasets.prepare {wildcards.dataset} --split {wildcards.split} --data-dir {resources.data_dir:q} "
-        "--output {output} > {log} 2>&1"
+        "--output {output:q} > {log:q} 2>&1"
 
 
 rule labels:
@@ -39,4 +39,4 @@ rule labels:
         code=lambda wildcards: code_of("datasets.prepare", f"datasets.{wildcards.dataset}"),
     shell:
         "python -m datasets.prepare {wildcards.dataset} --split {wildcards.split} --labels --data-dir {resources.data_dir:q} "
-        "--output {output} > {log} 2>&1"
+        "--output {output:q} > {log:q} 2>&1"

@@ -42,14 +42,14 @@ rule restore:
         package=config["package"],
         name=config["name"],
         inputs=lambda wildcards, input: flags(input),
-        options=config["restore"],
+        options=lambda wildcards: config["restore"],  # a function, as braces in an option are no wildcard
         part=lambda wildcards: "--timing" if wildcards.part == "timing" else "",
         seed=lambda wildcards: f"--seed {wildcards.seed}" if "seed" in wildcards.keys() else "",
         code=lambda wildcards: code_of_method(config["folder"], "restore", module_of(wildcards.measurement)),
     shell:
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "
-        "python -m {params.package}.restore --method {params.name} {params.inputs} --output {output.images} {params.part} {params.seed} "
-        "{params.options} > {log} 2>&1"
+        "python -m {params.package}.restore --method {params.name} {params.inputs} --output {output.images:q} {params.part} {params.seed} "
+        "{params.options} > {log:q} 2>&1"
 
 
 use rule restore as sample with:
@@ -79,8 +79,8 @@ rule train:
         package=config["package"],
         inputs=lambda wildcards, input: flags(input),
         folder=subpath(output.model, parent=True),
-        options=config["train"],
+        options=lambda wildcards: config["train"],
         code=lambda wildcards: code_of_method(config["folder"], "train", module_of(wildcards.measurement)),
     shell:
-        "python -m {params.package}.train {params.inputs} --output {params.folder} --seed {wildcards.seed} "
-        "{params.options} > {log} 2>&1"
+        "python -m {params.package}.train {params.inputs} --output {params.folder:q} --seed {wildcards.seed} "
+        "{params.options} > {log:q} 2>&1"

@@ -29,7 +29,7 @@ rule measure_pictures:
         code=lambda wildcards: code_of("pictures.measure", module_of(wildcards.measurement)),
     shell:
         "python -m pictures.measure {params.family} --pictures {resources.data_dir:q}/{wildcards.dataset} "
-        "--dataset {wildcards.dataset} --measurement {wildcards.measurement} --output {params.folder} > {log} 2>&1"
+        "--dataset {wildcards.dataset} --measurement {wildcards.measurement} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule write_pictures:
@@ -49,10 +49,10 @@ rule write_pictures:
     params:
         measured=RUNS.measured_pairs,
         restored=RUNS.pairs("restored", "test.npy", RUNS.pictured, "{measurement}/{method}"),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(name for name in config["methods"] if name != "as_measured"),
         folder=subpath(output[0], parent=True),
         code=code_of("pictures.write", "pictures/caption.md"),
     shell:
         "python -m pictures.write --dataset {wildcards.dataset} --measured {params.measured} --restored {params.restored} "
-        "--order {params.order:q} --titles {params.titles:q} --output {params.folder} > {log} 2>&1"
+        "--order {params.order:q} --titles {params.titles:q} --output {params.folder:q} > {log:q} 2>&1"

@@ -1,6 +1,7 @@
 import json
 
 import datasets
+from config.command_line import pairs
 from config.messages import shown_config
 from config.environment import why_absent
 from config.provenance import code_of
@@ -12,7 +13,7 @@ FIGURE = [".png", ".pdf", ".json"]
 RESTORATIONS, MSE_TIME = ([f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time"))
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
 WITH_POSTERIOR = [name for name in config["datasets"] if RUNS.chosen(name, RUNS.sampled)]  # data sets
-TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
+TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})  # by a function in params, which Snakemake takes as it is: in others {word} is a wildcard
 
 SCORED = "|".join(datasets.with_clean())
 OF_SCORES = {name: [*TABLES, *MSE_TIME, *(POSTERIOR if name in WITH_POSTERIOR else [])] for name in datasets.with_clean()}
@@ -54,21 +55,18 @@ rule table:
         models=RUNS.pairs("models", "train.json", RUNS.learned, "{dataset}/{measurement}/{method}/{seed}"),
         sees=json.dumps(RUNS.sees),
         absent=lambda wildcards: json.dumps(RUNS.reasons[wildcards.dataset], ensure_ascii=False),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         reference=f"--reference {config['reference']}" if config["reference"] else "",
-        measured=lambda wildcards, input: " ".join(
-            f"{measurement}={path}"
-            for measurement, path in zip(config["datasets"][wildcards.dataset], input.measured, strict=True)
-        ),
+        measured=lambda wildcards, input: pairs(zip(config["datasets"][wildcards.dataset], input.measured, strict=True)),
         folder=subpath(output[0], parent=True),
         code=code_of("reports.table", "reports/captions", "reports/original.csv", *DECLARED),
     shell:
-        "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores} --timing {input.timing} "
-        "--models {params.models} --ceilings {input.ceilings} --measured-facts {params.measured} --sees {params.sees:q} "
+        "python -m reports.table --dataset {wildcards.dataset} --scores {input.scores:q} --timing {input.timing:q} "
+        "--models {params.models} --ceilings {input.ceilings:q} --measured-facts {params.measured} --sees {params.sees:q} "
         "--absent {params.absent:q} --titles {params.titles:q} --order {params.order:q} "
-        "--measurements {params.measurements:q} {params.reference} --output {params.folder} > {log} 2>&1"
+        "--measurements {params.measurements:q} {params.reference} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule restorations:
@@ -87,13 +85,13 @@ rule restorations:
     params:
         measured=RUNS.measured_pairs,
         restored=RUNS.pairs("restored", "test.npy", RUNS.pictured, "{measurement}/{method}"),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(name for name in config["methods"] if name != "as_measured"),
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.restorations", "reports/captions"),
     shell:
-        "python -m reports.restorations --dataset {wildcards.dataset} --clean {input.clean} --measured {params.measured} "
-        "--restored {params.restored} --order {params.order:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+        "python -m reports.restorations --dataset {wildcards.dataset} --clean {input.clean:q} --measured {params.measured} "
+        "--restored {params.restored} --order {params.order:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule mse_time:
@@ -106,14 +104,14 @@ rule mse_time:
     conda:
         "../environment.yml"
     params:
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.mse_time", "reports/captions"),
     shell:
-        "python -m reports.mse_time --dataset {wildcards.dataset} --timing {input} --order {params.order:q} "
-        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+        "python -m reports.mse_time --dataset {wildcards.dataset} --timing {input:q} --order {params.order:q} "
+        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule posterior:
@@ -140,8 +138,8 @@ rule posterior:
         folder=subpath(output[0], parent=True),
         code=code_of("reports.posterior", "reports/captions", *DECLARED),
     shell:
-        "python -m reports.posterior --dataset {wildcards.dataset} --scores {input.scores} --methods {input.methods} "
-        "--clean {input.clean} --measured {params.measured} --samples {params.samples} --output {params.folder} > {log} 2>&1"
+        "python -m reports.posterior --dataset {wildcards.dataset} --scores {input.scores:q} --methods {input.methods:q} "
+        "--clean {input.clean:q} --measured {params.measured} --samples {params.samples} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule configuration:
@@ -152,9 +150,9 @@ rule configuration:
     conda:
         "../environment.yml"
     params:
-        text=shown_config(config),
+        text=lambda wildcards: shown_config(config),
     shell:
-        "printf '%s' {params.text:q} > {output} 2> {log}"
+        "printf '%s' {params.text:q} > {output:q} 2> {log:q}"
 
 
 rule page:
@@ -170,10 +168,10 @@ rule page:
     resources:
         home=workflow.basedir,  # a resource, not a param: moving the repository changes no report
     params:
-        datasets=" ".join(f"{name}={config['results']}/report/{name}" for name in config["datasets"]),
+        datasets=pairs((name, f"{config['results']}/report/{name}") for name in config["datasets"]),
         missing=json.dumps({name: why_absent(config, name) for name in config["absent"]}),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
         code=code_of("reports.page", "reports/captions", "reports/page.html", *DECLARED),
     shell:
-        "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} --config {input.config} "
-        "--commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"
+        "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} --config {input.config:q} "
+        "--commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output:q} > {log:q} 2>&1"
