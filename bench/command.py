@@ -32,6 +32,7 @@ from bench.clock import TIMING_BATCH, timed
 from bench.guard import guard, protected_by
 from bench.measured import Measured
 from bench.restoring import SAMPLED_IMAGES, SAMPLES, Restorer, restored, sampled
+from measurements import files
 from measurements.forward import from_facts
 from options import SEED, add_options, parser_of
 
@@ -50,29 +51,33 @@ def main(restore: Restorer, sample: Callable | None = None) -> None:
         given["seed"] = args.seed or 0
     facts = store.describe(args.y)
     with store.clear_errors():
-        y = store.load_array(args.y)
+        y = files.load(args.y)
         if not len(y):
             sys.exit(f"{args.y}: holds no images")
-        stored = store.load_array(args.side_info) if args.side_info else None
+        stored = files.load(args.side_info) if args.side_info else None
         protocol = facts.get("protocol", "sound")
         measured = Measured(y, from_facts(facts), stored, protocols.parse(protocol))
-        guard([args.y, *filter(None, [args.side_info]), *(given[name] for name in named)], protected_by(args.y))
+        inputs = [args.y, *filter(None, [args.side_info]), *(given[name] for name in named)]
+        guard(files.with_facts(inputs), protected_by(args.y))
         record = {
             "method": args.method,
             "dataset": facts["dataset"],
             "measurement": facts["measurement"],
             "seed": args.seed,
             "protocol": protocol,
+            "digest": facts.get("digests", {}).get("y"),
         }
         record |= {"options": {name: given[name] for name in schemas}, "threads": args.threads}
         if sample and args.samples:
             wanted = inspect.signature(sample).parameters
             given = {name: value for name, value in given.items() if name in wanted} | {"seed": args.seed or 0}
             draw = functools.partial(sample, **given, count=args.samples)
-            estimates, measurements = sampled(draw, measured[:SAMPLED_IMAGES], args.samples)
+            run = functools.partial(sampled, draw, measured[:SAMPLED_IMAGES], args.samples)
         else:
-            run = timed if args.timing else restored
-            estimates, measurements = run(lambda part: restore(part, **given), measured)
+            run = functools.partial(timed if args.timing else restored, lambda part: restore(part, **given), measured)
+        files.check(inputs)
+        estimates, measurements = run()
+        files.check(inputs)
         store.save_array(args.output, estimates)
         store.save_json(args.output.with_suffix(".json"), record | measurements | {"device": machine.device_name()})
 

@@ -82,6 +82,7 @@ def main() -> None:
         parser.error(str(error))
     with store.clear_errors():
         facts |= {"protocol": protocol, "split": args.split, "seed": args.seed}
+        facts |= {"digests": {"clean": store.digest(clean)}}
         write(args.output, facts, count, like, chunks(clean, model, args.seed, args.split))
 
 

@@ -54,7 +54,13 @@ def main(arguments: list[str] | None = None) -> None:
 
     torch.set_num_threads(1)
     with store.clear_errors():
-        images, labels = store.load_array(args.estimates or args.ceiling), np.array(store.load_array(args.labels))
+        labels = np.array(store.load_array(args.labels))
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            sys.exit(f"{args.labels}: holds {labels.dtype} {labels.shape}, not classes, whole numbers [N]; make it anew")
+        if args.estimates:
+            images = scores_file.load_restored(args.estimates, (None, None, None, None))
+        else:
+            images = scores_file.load_clean(args.ceiling)
         if len(images) != len(labels):
             sys.exit(f"{args.labels}: {len(labels)} labels for the {len(images)} images of {args.estimates or args.ceiling}")
         net = digit_classifier.load(args.classifier, images.shape[-1])

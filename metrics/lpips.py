@@ -122,8 +122,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     torch.set_num_threads(1)
     with store.clear_errors():
-        clean, estimates = store.load_array(args.clean), store.load_array(args.estimates)
-        scores_file.same_images(args.estimates, estimates, clean)
+        clean = scores_file.load_clean(args.clean)
+        estimates = scores_file.load_restored(args.estimates, clean.shape)
         table = pd.DataFrame({"image": range(len(clean)), "lpips": distances(load(args.weights, args.sha256), clean, estimates)})
         scores_file.write(args.output, table, scores_file.facts_of(args.estimates))
 

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 import store
+from measurements import files
 from measurements.forward import ForwardModel, from_facts
 from measurements.side_info import from_disk
 from metrics import quality
@@ -105,12 +106,15 @@ def scores(clean: np.ndarray, samples: np.ndarray, side_info: np.ndarray, forwar
 def main(arguments: list[str] | None = None) -> None:
     args = scores_file.parser_of("posterior", __doc__, NEEDS).parse_args(arguments)
     with store.clear_errors():
-        clean, side_info, samples = map(store.load_array, (args.clean, args.side_info, args.samples))
-        facts = scores_file.facts_of(args.samples)
-        if samples.ndim != 1 + clean.ndim or samples.shape[2:] != clean.shape[1:] or samples.shape[1] > len(clean):
-            sys.exit(f"{args.samples}: holds {samples.shape}, not samples [K, N, H, W, C] of images {clean.shape}; delete it")
+        measured, facts = store.describe(args.side_info), scores_file.facts_of(args.samples)
+        scores_file.same_measurements(args.samples, facts, measured)
+        clean, side_info = scores_file.load_clean(args.clean), files.load(args.side_info)
+        files.check_clean(args.clean, clean, measured)
+        samples = scores_file.load_restored(args.samples, (None, None, *clean.shape[1:]))
+        if not 0 < samples.shape[1] <= len(clean) == len(side_info):
+            sys.exit(f"{args.samples}: holds {samples.shape}, not samples of the images {clean.shape}; delete it and run again")
         count = samples.shape[1]
-        table = scores(clean[:count], samples, side_info[:count], from_facts(store.describe(args.side_info)))
+        table = scores(clean[:count], samples, side_info[:count], from_facts(measured))
         scores_file.write(args.output, table.assign(samples=len(samples)), facts)
 
 

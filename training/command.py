@@ -16,6 +16,7 @@ import protocols
 import store
 from bench import machine, method_facts
 from bench.guard import guard, protected_by
+from measurements import files
 from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure as measure_once
 from networks.architectures import ImageFormat
@@ -46,13 +47,16 @@ def main(make: type[Learner]) -> None:
     made_of = {"method": folder.name, "options": options, "seed": args.seed, "data": facts}
     checkpoint = args.checkpoints / checkpoints.name(make, made_of)
 
+    named = [path for path in (args.y, args.side_info, args.clean, args.fresh, args.validation) if path]
     with store.clear_errors(), checkpoints.alone(checkpoint):
-        named = [path for path in (args.y, args.side_info, args.clean, args.fresh, args.validation) if path]
-        guard(named, protected_by(args.y))
+        files.check(named)
+        for clean in {args.clean, args.fresh} - {None}:
+            files.check_clean(clean, store.load_array(clean), facts)
+        guard(files.with_facts(named), protected_by(args.y))
         where = device.take()
         forward = from_facts(facts)
-        files = {"fresh": args.fresh} if args.fresh else {"y": args.y, "side_info": args.side_info}
-        data = on_device(files | {"x": args.clean}, where)
+        inputs = {"fresh": args.fresh} if args.fresh else {"y": args.y, "side_info": args.side_info}
+        data = on_device(inputs | {"x": args.clean}, where)
         generator = Generator(where).manual_seed(args.seed)
         images = ImageFormat(tuple(next(iter(data.values())).shape[1:]), facts.get("value_range", [0, 1])[0])
         learner = make(images, forward, generator, **own)
@@ -70,6 +74,7 @@ def main(make: type[Learner]) -> None:
         except Unrecordable as reason:
             print(f"starting again with --plain, as a step could not be recorded: {reason}", flush=True)
             os.execv(sys.executable, [*sys.orig_argv, "--plain"])
+        files.check(named)
         made_of |= {"threads": args.threads, "precision": "bfloat16" if has_bfloat16(where) else "float32"}
         made_of |= {"selected": selection.choose(learner)} if selection else {}
         models.save(args.output / "model.pt", learner.networks, images.shape)

@@ -134,8 +134,8 @@ def fit(
     learner.steps = steps
     record = record and all(values.is_cuda for values in data.values())
     training = Training(learner, generator, lambda: draw_batch(data, batch_size, generator, measure), callback, record)
-    if checkpoint.exists():
-        training.continue_from(checkpoints.load(checkpoint, generator.device))
+    if state := checkpoints.load(checkpoint, generator.device, training.state()):
+        training.continue_from(state)
         say(f"continuing at step {training.step} of {steps} ({checkpoint})")
     for network in learner.networks.values():
         network.train()
