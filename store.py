@@ -135,9 +135,12 @@ def load_json(path: Path, keys: Iterable[str] = ()) -> dict:
     return facts
 
 
-def describe(measured: Path) -> dict:
-    """The facts that travel with SPLIT.y.npy, SPLIT.side_info.npy: data set, split, forward model, seed, digest."""
-    return load_json(facts_beside(measured), ("dataset", "measurement", "family", "options"))
+def describe(measured: Path, keys: Iterable[str] = ()) -> dict:
+    """The facts that travel with SPLIT.y.npy, SPLIT.side_info.npy: data set, split, forward model, seed, digests.
+
+    Raises SystemExit as `load_json` does.
+    """
+    return load_json(facts_beside(measured), keys)
 
 
 def facts_beside(measured: Path) -> Path:

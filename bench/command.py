@@ -49,7 +49,7 @@ def main(restore: Restorer, sample: Callable | None = None) -> None:
     given = {name: getattr(args, name) for name in [*named, *schemas]}
     if any(p.name == "seed" for p in parameters):
         given["seed"] = args.seed or 0
-    facts = store.describe(args.y)
+    facts = store.describe(args.y, files.KEYS)
     with store.clear_errors():
         y = files.load(args.y)
         if not len(y):

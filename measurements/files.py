@@ -15,6 +15,7 @@ import numpy as np
 import store
 
 PARTS = {"y", "side_info", "shown"}
+KEYS = ("dataset", "measurement", "family", "options")  # which all facts of measurements have
 REMEDY = "delete it and run again"
 
 
@@ -27,7 +28,7 @@ def load(path: Path, mode: str = "r") -> np.ndarray:
     array, part = store.load_array(path, mode), part_of(path)
     if part == "shown" and not store.facts_beside(path).exists():
         return array  # a command by hand may be given it alone
-    facts = store.describe(path)
+    facts = store.describe(path, KEYS)
     if part == "y" and (array.dtype != np.float16 or array.ndim != 4):
         sys.exit(f"{path}: holds {array.dtype} {array.shape}, not measurements float16 [N, H, W, C]; {REMEDY}")
     if part != "shown" and len(array) != facts.get("images", len(array)):

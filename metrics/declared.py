@@ -20,7 +20,8 @@ from typing import NamedTuple
 import protocols
 
 FOLDER = Path(__file__).parent
-IDENTITY = ["dataset", "measurement", "method", "seed", "protocol"]  # of a run, the first columns of every scores file
+IDENTITY = ["dataset", "measurement", "method", "seed", "protocol", "digest"]  # of a run, the first columns of every scores file;
+# the digest is that of the measurements that its images were restored from
 SHOWN = {  # where a metric stands, in the order of the columns
     "": "in the .csv file alone",
     "headline": "in the main table, first, and in the terminal",

@@ -44,7 +44,7 @@ def write(path: Path, table, facts: dict) -> None:
 def facts_of(images: Path) -> dict:
     """The facts that the bench wrote beside restored images: dataset, measurement, method, seed, protocol …"""
     facts = store.load_json(images.with_suffix(".json"), ("dataset", "measurement", "method", "seed"))
-    return {"protocol": "sound"} | facts
+    return {"protocol": "sound", "digest": None} | facts
 
 
 def load_clean(path: Path) -> np.ndarray:

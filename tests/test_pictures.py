@@ -80,7 +80,7 @@ def test_noisy_pictures_are_measurements_as_they_are(tmp_path):
     assert [each["name"] for each in facts["pictures"]] == ["a.png", "b.png"]
     assert facts["family"] == "add_noise" and facts["options"] == {"sigma": 0.1} and facts["images"] == 5
     again, _, others = measured(tmp_path, "add_noise", "--sigma", "0.1", split="train")
-    assert np.array_equal(again, y) and others["digest"] == facts["digest"]
+    assert np.array_equal(again, y) and others["digests"] == facts["digests"]
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.2])

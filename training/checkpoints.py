@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import pickle
 import sys
+import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -38,12 +39,15 @@ def load(path: Path, where: torch.device, keys: Collection[str]) -> dict | None:
     if not path.exists():
         return None
     try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():  # PyTorch writes a checksum of each part and does not read it
+                raise ValueError(f"{damaged} is not as it was written")
         state = torch.load(path, weights_only=True, map_location=where)
         if not isinstance(state, dict) or state.keys() != set(keys):
             raise ValueError("other content than a training's")
     except PermissionError:
         raise
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, AttributeError, pickle.UnpicklingError) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         kept = path.with_name(f"{path.name}.damaged")
         path.replace(kept)
         why = next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -41,7 +41,7 @@ def main(make: type[Learner]) -> None:
     options = {name: getattr(args, name) for name in schemas}
     budget = {name: options[name] for name in ("steps", "batch_size")}
     own = {name: value for name, value in options.items() if name not in budget}
-    facts = store.describe(args.y)
+    facts = store.describe(args.y, files.KEYS)
     protocol = protocols.parse(facts.get("protocol", "sound"))
     check_protocol(args, protocol)
     made_of = {"method": folder.name, "options": options, "seed": args.seed, "data": facts}
