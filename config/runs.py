@@ -29,7 +29,7 @@ class Runs:
     """Every run that a configuration asks for, the files of these runs, and why others are absent."""
 
     def __init__(self, workflow, config: dict):
-        """Raises WorkflowError where a method names what it may not see, or a forward model is left without any method."""
+        """Raises WorkflowError where a method names what it may not see, a forward model has no method, or a method no run."""
         self.results, self.first_seed = config["results"], str(config["seeds"][0])
         self.measurements, self.methods = config["datasets"], config["methods"]
         self.sees = sees(workflow, config)
@@ -54,6 +54,18 @@ class Runs:
                     self.of[dataset] += runs
                     if name in samplers and datasets.has_clean(dataset) and not mismatch(method["posterior"], traits):
                         self.with_posterior |= {(dataset, run) for run in runs}
+
+        self.refuse_idle(config["datasets"] | config.get("absent", {}))
+
+    def refuse_idle(self, asked: dict[str, dict[str, dict]]) -> None:
+        """Raise WorkflowError for a method that applies to none of the forward models asked for, absent data sets included."""
+        traits = {
+            (name, at): forward_model(at, options).traits() for name, models in asked.items() for at, options in models.items()
+        }
+        for method, facts in self.methods.items():
+            reasons = [self.why_not(dataset, at, method, of) for (dataset, at), of in traits.items()]
+            if all(reasons):
+                raise WorkflowError(f"methods.{method}: it would not run at all; {facts['title']} {reasons[0]}; remove it")
 
     def why_not(self, dataset: str, measurement: str, name: str, traits: dict[str, bool]) -> str:
         """Why a method is not run on a forward model, as the rest of a sentence that its title begins; "" where it is run."""

@@ -67,7 +67,7 @@ def draw(panels: dict[str, list[tuple[str, list[np.ndarray]]]]) -> plt.Figure:
             for number, picture in enumerate(pictures):
                 axes[row + number, column].imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             heading = f"{measurement}\n{label}" if column == 0 else label
-            axes[row, column].set_title(heading, fontsize=8, loc="left")
+            axes[row, column].set_title(heading, fontsize=8, loc="left", parse_math=False)
         row += len(columns[0][1])
     return figure
 

@@ -65,7 +65,6 @@ def main(arguments: list[str] | None = None) -> None:
         clean, panels = load(given.clean, given.images), {}
         for measurement, path in given.measured:
             y = load(path, given.images)
-            files.restored_from(path, found[measurement].values())
             for method, drawn in found[measurement].items():
                 samples = store.load_array(drawn)[:, : given.images].astype(np.float32)
                 rows = [row(*each) for each in zip(clean, y, samples.swapaxes(0, 1), strict=True)]

@@ -65,9 +65,9 @@ def draw(panels: dict[str, list[tuple[str, np.ndarray]]], heads: Sequence[str] =
             ax = figure.add_axes(box)
             rows = len(panel)
             ax.imshow(mosaic([images for _, images in panel]), interpolation="nearest", aspect="auto", extent=(0, 1, rows, 0))
-            ax.set_title(heading, fontsize=10, fontweight="bold", loc="left")
+            ax.set_title(heading, fontsize=10, fontweight="bold", loc="left", parse_math=False)
             ax.set_xticks((np.arange(len(heads)) + 0.5) / count, heads, fontsize=5.5)
-            ax.set_yticks(np.arange(rows) + 0.5, [label for label, _ in panel], fontsize=8)
+            ax.set_yticks(np.arange(rows) + 0.5, [label for label, _ in panel], fontsize=8, parse_math=False)
             ax.tick_params(length=0, bottom=False, labelbottom=False, labeltop=True, pad=2)
             ax.spines[:].set_visible(False)
     return figure

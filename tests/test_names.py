@@ -1,5 +1,6 @@
 """Blanks, quotes, `$(…)` and letters beyond ASCII in every path, option and title: handed over as they are, never executed."""
 
+import html
 import json
 import re
 import shlex
@@ -84,6 +85,21 @@ def test_nothing_is_executed_and_nothing_lies_elsewhere(odd):
 def test_an_option_reaches_its_method_as_it_is(odd):
     (facts,) = (odd / f"results {ODD}").glob("deep er/restored/*/*/halving/test.json")
     assert json.loads(facts.read_text())["options"] == {"word": ODD}
+
+
+def test_a_title_is_shown_letter_by_letter(odd):
+    """In Markdown and HTML as a browser would show them; in LaTeX with every character that it reads as a command written out."""
+    report = odd / f"results {ODD}" / "deep er/report"
+    (line,) = (line for line in (report / "mnist5k/table.md").read_text(encoding="utf-8").splitlines() if line.startswith("| β"))
+    cell = re.split(r"(?<!\\) \| |(?<!\\)\| ", line)[1]
+    assert html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", cell)).strip() == TITLE
+    assert not re.search(r"(?<!\\)[<*`$\[]", cell)
+    page = (report / "index.html").read_text(encoding="utf-8")
+    assert f'<th scope="row">{html.escape(TITLE, quote=False)[:5]}' in page and "<b>bold" not in page
+    (row,) = (line for line in (report / "mnist5k/table.tex").read_text(encoding="utf-8").splitlines() if line.startswith("β"))
+    title, cells = row.split(" & ", 1)
+    assert not re.search(r"(?<!\\)[&%#_]", title) and title.count("$") - title.count(r"\$") == 4  # of < > < >, in pairs
+    assert r"\textbackslash{}alpha" in title and cells.count(" & ") == 6
 
 
 def test_a_second_run_has_nothing_to_do(odd):
