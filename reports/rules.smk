@@ -13,7 +13,8 @@ FIGURE = [".png", ".pdf", ".json"]
 RESTORATIONS, MSE_TIME = ([f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time"))
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
 WITH_POSTERIOR = [name for name in config["datasets"] if RUNS.chosen(name, RUNS.sampled)]  # data sets
-TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})  # by a function in params, which Snakemake takes as it is: in others {word} is a wildcard
+# A param of free text is a function, whose value Snakemake takes as it is: elsewhere {word} in a title would be a wildcard.
+TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
 SCORED = "|".join(datasets.with_clean())
 OF_SCORES = {name: [*TABLES, *MSE_TIME, *(POSTERIOR if name in WITH_POSTERIOR else [])] for name in datasets.with_clean()}

@@ -258,11 +258,13 @@ def test_text_that_is_no_such_number_is_refused(text):
 def test_a_method_that_would_not_run_at_all_is_an_error(tmp_path):
     """It would vanish from the report without a word."""
     given = {"datasets": {"mnist5k": {"add_noise": {"sigma": 0.2}}}, "methods": {"as_measured": None, "harmonic": None}}
-    with pytest.raises(
-        WorkflowError, match=r"methods\.harmonic: it would not run at all; harmonic inpainting needs missing values"
+    with (
+        pytest.raises(
+            WorkflowError, match=r"methods\.harmonic: it would not run at all; harmonic inpainting needs missing values"
+        ),
+        workflow_of(given, tmp_path),
     ):
-        with workflow_of(given, tmp_path):
-            pass
+        pass
     (tmp_path / "empty").mkdir()
     absent = given["datasets"] | {"celeba": {"drop_patch": {"size": 9}}}  # where it would run, were it there
     with workflow_of(given | {"datasets": absent, "data_dir": str(tmp_path / "empty")}, tmp_path) as workflow:

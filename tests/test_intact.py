@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import IMAGES, flags
@@ -15,6 +16,7 @@ from bench.measured import Measured
 from bench.restoring import checked
 from measurements import files
 from measurements.forward import from_facts
+from reports.files import read_cells
 
 RESTORE = """
 import subprocess
@@ -222,3 +224,25 @@ def test_facts_of_another_form_are_named(measured, content, says, command, tmp_p
     (measured / "test.json").write_text(json.dumps(content))
     outcome = command("methods.gaussian.restore", *flags({"y": measured / "test.y.npy", "output": tmp_path / "out.npy"}))
     assert outcome.code == 1 and outcome.line.startswith(f"{measured / 'test.json'}: {says}")
+
+
+ROW = {"dataset": "toy", "measurement": "noise", "method": "dice", "seed": 0, "image": 0, "digest": "12e456789012", "mse": 0.1}
+SCORES = {
+    "inf": ([ROW | {"mse": np.inf}], "mse is inf, not a finite number"),
+    "text": ([ROW, ROW | {"mse": "much"}], "mse is much, not a finite number"),
+    "header alone": ([], "holds no rows"),
+    "other digest": (
+        [ROW, ROW | {"image": 1, "digest": "12e456789013"}],
+        "noise: scores of images that were restored from different",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SCORES)
+def test_scores_that_are_no_numbers_or_of_several_measurements_are_refused(kind, tmp_path):
+    rows, says = SCORES[kind]
+    path = tmp_path / "quality.csv"
+    pd.DataFrame(rows, columns=list(ROW)).to_csv(path, index=False)
+    with pytest.raises(SystemExit) as stop:
+        read_cells([path], ["dataset", "measurement", "method", "seed", "image", "mse"], "toy", ["noise"], ["dice"])
+    assert says in str(stop.value) and "\n" not in str(stop.value)

@@ -102,6 +102,20 @@ def test_a_title_is_shown_letter_by_letter(odd):
     assert r"\textbackslash{}alpha" in title and cells.count(" & ") == 6
 
 
+@pytest.mark.parametrize("triggers", [(), ("--rerun-triggers", "mtime")])
+def test_an_added_method_is_seen_whatever_triggers_a_rerun(odd, triggers):
+    more = odd / "more.yaml"
+    more.write_text("methods: {telea: }")
+    try:
+        run = snakemake(odd, "-n", *triggers, more=[more])
+    finally:
+        more.unlink()
+    assert run.returncode == 0, run.stderr[-4000:]
+    rules = set(re.findall(r"^(?:local)?rule (\w+):$", run.stdout + run.stderr, re.MULTILINE))
+    assert rules >= {"telea_restore", "score_quality", "table", "restorations", "mse_time", "page"}
+    assert not rules & {"clean", "measure", "halving_restore"}
+
+
 def test_a_second_run_has_nothing_to_do(odd):
     run = snakemake(odd, "-n")
     assert "Nothing to be done" in run.stdout + run.stderr
