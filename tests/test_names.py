@@ -95,7 +95,7 @@ def test_a_title_is_shown_letter_by_letter(odd):
     assert html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", cell)).strip() == TITLE
     assert not re.search(r"(?<!\\)[<*`$\[]", cell)
     page = (report / "index.html").read_text(encoding="utf-8")
-    assert f'<th scope="row">{html.escape(TITLE, quote=False)[:5]}' in page and "<b>bold" not in page
+    assert TITLE in map(html.unescape, re.findall(r'<th scope="row">(.*?)</th>', page)) and "<b>bold" not in page
     (row,) = (line for line in (report / "mnist5k/table.tex").read_text(encoding="utf-8").splitlines() if line.startswith("β"))
     title, cells = row.split(" & ", 1)
     assert not re.search(r"(?<!\\)[&%#_]", title) and title.count("$") - title.count(r"\$") == 4  # of < > < >, in pairs
