@@ -58,13 +58,17 @@ class Runs:
         self.refuse_idle(config["datasets"] | config.get("absent", {}))
 
     def refuse_idle(self, asked: dict[str, dict[str, dict]]) -> None:
-        """Raise WorkflowError for a method that applies to none of the forward models asked for, absent data sets included."""
+        """Raise WorkflowError for a method that applies to none of the forward models asked for, absent data sets included.
+
+        Methods that learn from clean images are left out of pictures that have none without an error, as docs/running.md says.
+        """
         traits = {
             (name, at): forward_model(at, options).traits() for name, models in asked.items() for at, options in models.items()
         }
         for method, facts in self.methods.items():
             reasons = [self.why_not(dataset, at, method, of) for (dataset, at), of in traits.items()]
-            if all(reasons):
+            controls_nothing = self.sees[method]["clean"] == "train" and not any(map(datasets.has_clean, asked))
+            if all(reasons) and not controls_nothing:
                 raise WorkflowError(f"methods.{method}: it would not run at all; {facts['title']} {reasons[0]}; remove it")
 
     def why_not(self, dataset: str, measurement: str, name: str, traits: dict[str, bool]) -> str:
