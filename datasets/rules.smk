@@ -26,7 +26,7 @@ rule clean:
         code=lambda wildcards: code_of("datasets.prepare", f"datasets.{wildcards.dataset}"),
     shell:
         "python -m datasets.prepare {wildcards.dataset} --split {wildcards.split} --data-dir {resources.data_dir:q} "
-        "{params.images} --output {output} > {log} 2>&1"
+        "{params.images} --output {output:q} > {log:q} 2>&1"
 
 
 rule labels:
@@ -46,4 +46,4 @@ rule labels:
         code=lambda wildcards: code_of("datasets.prepare", f"datasets.{wildcards.dataset}"),
     shell:
         "python -m datasets.prepare {wildcards.dataset} --split {wildcards.split} --labels --data-dir {resources.data_dir:q} "
-        "{params.images} --output {output} > {log} 2>&1"
+        "{params.images} --output {output:q} > {log:q} 2>&1"

@@ -24,9 +24,9 @@ rule measure:  # each image once
         seed=config["measurement_seed"],
         code=lambda wildcards: code_of("measurements.measure", module_of(wildcards.measurement)),
     shell:
-        "python -m measurements.measure {params.family} --clean {input} --dataset {wildcards.dataset} "
-        "--measurement {wildcards.measurement} --split {params.split} --seed {params.seed} --output {params.folder} "
-        "> {log} 2>&1"
+        "python -m measurements.measure {params.family} --clean {input:q} --dataset {wildcards.dataset} "
+        "--measurement {wildcards.measurement} --split {params.split} --seed {params.seed} --output {params.folder:q} "
+        "> {log:q} 2>&1"
 
 
 use rule measure as measure_again with:  # the training images once more, for controls that see two measurements of each

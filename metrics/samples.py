@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 import store
+from measurements import files
 from measurements.forward import ForwardModel, from_facts
 from measurements.side_info import from_disk
 from metrics import scores as scores_file
@@ -115,16 +116,12 @@ def main(program: str, description: str, needs: tuple[str, ...], scores: Callabl
     """The command of a program whose `scores(clean, samples, side_info, forward)` gives a DataFrame with a row per image."""
     args = scores_file.parser_of(program, description, needs).parse_args(arguments)
     with store.clear_errors():
-        clean, side_info = store.load_array(args.clean), store.load_array(args.side_info)
-        samples = load(args.samples, clean.shape)
-        count = samples.shape[1]
-        table = scores(clean[:count], samples, side_info[:count], from_facts(store.describe(args.side_info)))
-        scores_file.write(args.output, table.assign(samples=len(samples)), scores_file.facts_of(args.samples))
-
-
-def load(path, shape: tuple[int, int, int, int]) -> np.ndarray:
-    """Samples [K, N, H, W, C] of the first of the images [., H, W, C]. Raises SystemExit where a file does not hold such."""
-    samples = store.load_array(path)
-    if samples.ndim != 1 + len(shape) or samples.shape[2:] != shape[1:] or samples.shape[1] > shape[0]:
-        sys.exit(f"{path}: holds {samples.shape}, not samples [K, N, H, W, C] of images {shape}; delete it")
-    return samples
+        measured, facts = store.describe(args.side_info), scores_file.facts_of(args.samples)
+        scores_file.same_measurements(args.samples, facts, measured)
+        clean, side_info = scores_file.load_clean(args.clean), files.load(args.side_info)
+        files.check_clean(args.clean, clean, measured)
+        samples = scores_file.load_restored(args.samples, (None, None, *clean.shape[1:]))
+        if not 0 < (count := samples.shape[1]) <= len(clean) == len(side_info):
+            sys.exit(f"{args.samples}: holds {samples.shape}, not samples of the images {clean.shape}; delete it and run again")
+        table = scores(clean[:count], samples, side_info[:count], from_facts(measured))
+        scores_file.write(args.output, table.assign(samples=len(samples)), facts)

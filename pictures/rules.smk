@@ -30,7 +30,7 @@ rule measure_pictures:
         code=lambda wildcards: code_of("pictures.measure", module_of(wildcards.measurement)),
     shell:
         "python -m pictures.measure {params.family} --pictures {resources.data_dir:q}/{wildcards.dataset} "
-        "--dataset {wildcards.dataset} --measurement {wildcards.measurement} --output {params.folder} > {log} 2>&1"
+        "--dataset {wildcards.dataset} --measurement {wildcards.measurement} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule write_pictures:
@@ -53,7 +53,7 @@ rule write_pictures:
     params:
         measured=RUNS.measured_pairs,
         restored=RUNS.pairs("restored", "test.npy", RUNS.pictured, "{measurement}/{method}"),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(name for name in config["methods"] if name != "as_measured"),
         folder=subpath(output[0], parent=True),
         stamps=lambda wildcards: own_stamps(config, wildcards.dataset),
@@ -61,4 +61,4 @@ rule write_pictures:
     shell:
         "python -m pictures.write --dataset {wildcards.dataset} --pictures {resources.data_dir:q}/{wildcards.dataset} "
         "--measured {params.measured} --restored {params.restored} "
-        "--order {params.order:q} --titles {params.titles:q} --output {params.folder} > {log} 2>&1"
+        "--order {params.order:q} --titles {params.titles:q} --output {params.folder:q} > {log:q} 2>&1"

@@ -4,6 +4,7 @@ With BENCH_DATA naming a folder in torchvision's layout the real MNIST and Celeb
 """
 
 import functools
+import hashlib
 import io
 import os
 import re
@@ -202,6 +203,22 @@ def test_truncated_mnist_is_named_with_its_size_and_the_remedy(name, bytes_left,
 def test_mnist_of_the_right_size_but_without_content_is_named(files, tmp_path):
     """As a preallocated download that was cut off leaves it."""
     assert str(files) in refusal_of(mnist.load, "test", tmp_path)
+
+
+def test_another_data_set_under_mnist_s_names_is_refused(files, tmp_path, downloads):
+    """FashionMNIST has files of the same names and sizes; here all images are black."""
+    for name, size in mnist.SIZES.items():
+        count = 60_000 if name.startswith("train") else 10_000
+        header = np.array([2051, count, 28, 28] if "images" in name else [2049, count], ">i4").tobytes()
+        (files / name).write_bytes(header + bytes(size - len(header)))
+    line = refusal_of(mnist.load, "test", tmp_path)
+    name = "train-images-idx3-ubyte"
+    assert line.startswith(f"{files / name}: not MNIST, as its MD5 is ") and mnist.MD5[name] in line and not downloads
+
+
+@needs_mnist
+def test_the_official_digests_are_those_of_the_real_files():
+    assert {name: hashlib.md5((MNIST / name).read_bytes()).hexdigest() for name in mnist.SIZES} == mnist.MD5
 
 
 def test_sizes_are_those_of_the_idx_format():
@@ -629,6 +646,23 @@ def test_interrupted_write_leaves_what_was_there(tmp_path, before, interruption)
         raise interruption
     assert list(path.parent.iterdir()) == ([path] if before else [])
     assert not before or path.read_bytes() == before
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_live_one_writes_is_not(tmp_path):
+    path, kill = (
+        tmp_path / "a.npy",
+        "import os, pathlib, store, sys\nwith store.replacing(pathlib.Path(sys.argv[1])) as partial:\n",
+    )
+    kill += "    partial.write_bytes(b'half of')\n    os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", kill, path], cwd=ROOT, check=False)
+    (left,) = tmp_path.iterdir()
+    alive = left.with_name(left.name.replace(left.name.split(".")[-2], "1"))  # of a process that runs
+    other = left.with_name(f".b.npy{left.name.removeprefix('.a.npy')}")  # of another file
+    elsewhere = left.with_name(".a.npy.0123456789ab.999999999.partial")  # of another machine, whose processes are not known here
+    for path_kept in (alive, other, elsewhere):
+        path_kept.touch()
+    store.save_array(path, np.zeros(3))
+    assert set(tmp_path.iterdir()) == {path, alive, other, elsewhere}
 
 
 def test_a_write_that_makes_nothing_is_an_error_and_keeps_the_old_file(tmp_path):

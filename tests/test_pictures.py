@@ -85,7 +85,7 @@ def test_noisy_pictures_are_measurements_as_they_are(tmp_path):
     assert [each["name"] for each in facts["pictures"]] == ["a.png", "b.png"]
     assert facts["family"] == "add_noise" and facts["options"] == {"sigma": 0.1} and facts["images"] == 5
     again, _, others = measured(tmp_path, "add_noise", "--sigma", "0.1", split="train")
-    assert np.array_equal(again, y) and others["digest"] == facts["digest"]
+    assert np.array_equal(again, y) and others["digests"] == facts["digests"]
     out = tmp_path / "out"
     assert all((out / f"train.{part}.npy").samefile(out / f"test.{part}.npy") for part in ("y", "side_info", "shown"))
 

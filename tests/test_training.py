@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import io
 import json
 import math
 import os
@@ -319,6 +320,50 @@ def test_stopping_and_continuing_is_bit_for_bit(learner_of, method, number, ofte
     assert_same_state(states(second), states(straight))
     assert without_seconds(again) == without_seconds(log)
     assert [row["step"] for row in again] == [5, 10, 13]
+
+
+def flipped(data: bytes) -> bytes:
+    """One bit in the middle of the largest stretch that is not zero, a tensor, is another."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 16]) + data[middle + 1 :]
+
+
+DAMAGES = {
+    "empty": lambda data: b"",
+    "cut off": lambda data: data[: len(data) // 2],
+    "one bit": flipped,
+    "a page": lambda data: b"<html>no such file</html>",
+    "other content": lambda data: saved([1, 2]),
+    "lacks a part": lambda data: saved({"step": 3}),
+}
+
+
+def saved(value) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_kept_aside_and_the_training_starts_afresh(learner_of, damage, tmp_path, capsys):
+    data = {"y": torch.rand(12, *SHAPE, generator=seeded(1))}
+    budget = {"steps": 5, "batch_size": 3}
+    straight, generator = learner_of("acsg")
+    log = fit(straight, data, generator, checkpoint=tmp_path / "straight.pt", **budget)
+    first, generator = learner_of("acsg")
+    interrupt_at(first, 2, signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        fit(first, data, generator, checkpoint=tmp_path / "c.pt", **budget)
+    damaged = DAMAGES[damage]((tmp_path / "c.pt").read_bytes())
+    (tmp_path / "c.pt").write_bytes(damaged)
+    capsys.readouterr()
+    second, generator = learner_of("acsg")
+    again = fit(second, data, generator, checkpoint=tmp_path / "c.pt", **budget)
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1 and said.startswith(f"warning: {tmp_path / 'c.pt'}: damaged (")
+    assert (tmp_path / "c.pt.damaged").read_bytes() == damaged
+    assert_same_state(states(second), states(straight))
+    assert without_seconds(again) == without_seconds(log)
 
 
 def test_a_crash_costs_only_the_steps_since_the_last_checkpoint(learner_of, often, monkeypatch, tmp_path):

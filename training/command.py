@@ -16,11 +16,13 @@ import protocols
 import store
 from bench import machine, method_facts
 from bench.guard import guard, protected_by
+from measurements import files
 from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure as measure_once
 from networks.architectures import ImageFormat
 from networks.precision import has_bfloat16
-from options import add_options
+from options import SEED, add_options
+from options import parser_of as value_of
 from training import checkpoints, device, models
 from training.batches import as_float, measure_afresh, on_device, unpacked_side_info
 from training.callbacks import SELECT_IMAGES, CleanSelection
@@ -42,7 +44,7 @@ def main(make: type[Learner]) -> None:
     options = {name: getattr(args, name) for name in schemas}
     budget = {name: options[name] for name in ("steps", "batch_size")}
     own = {name: value for name, value in options.items() if name not in budget}
-    facts = store.describe(args.y)
+    facts = store.describe(args.y, files.KEYS)
     protocol = protocols.parse(facts.get("protocol", "sound"))
     check_protocol(args, protocol)
     made_of = {"method": folder.name, "options": options, "seed": args.seed, "data": facts}
@@ -52,12 +54,16 @@ def main(make: type[Learner]) -> None:
     with store.clear_errors(), checkpoints.alone(checkpoint):
         measured = {name: path for name in MEASURED if (path := getattr(args, name))}
         others = args.clean, args.fresh, args.validation, args.held_out, args.held_out_side_info
-        guard([*measured.values(), *filter(None, others)], protected_by(args.y))
+        named = [*measured.values(), *filter(None, others)]
+        files.check(named)
+        for clean in {args.clean, args.fresh} - {None}:
+            files.check_clean(clean, store.load_array(clean), facts)
+        guard(files.with_facts(named), protected_by(args.y))
         check_pair(args, facts)
         where = device.take()
         forward = from_facts(facts)
-        files = {"fresh": args.fresh} if args.fresh else measured
-        data = on_device(files | {"x": args.clean}, where)
+        inputs = {"fresh": args.fresh} if args.fresh else measured
+        data = on_device(inputs | {"x": args.clean}, where)
         generator = Generator(where).manual_seed(args.seed)
         images = ImageFormat(tuple(next(iter(data.values())).shape[1:]), facts.get("value_range", [0, 1])[0])
         learner = make(images, forward, generator, **own)
@@ -78,6 +84,7 @@ def main(make: type[Learner]) -> None:
         except Unrecordable as reason:
             print(f"starting again with --plain, as a step could not be recorded: {reason}", flush=True)
             os.execv(sys.executable, [*sys.orig_argv, "--plain"])
+        files.check(named)
         made_of |= {"threads": args.threads, "precision": "bfloat16" if has_bfloat16(where) else "float32"}
         made_of |= {"selected": selection.choose(learner)} if selection else {}
         models.save(args.output / "model.pt", learner.networks, images.shape)
@@ -106,7 +113,7 @@ def parser_of(name: str, make: type[Learner], schemas: dict[str, dict]) -> argpa
     add("--held-out-side-info", type=Path, help="what may be told of the θ of each of these")
     add("--output", type=Path, required=True, help="folder of the model")
     add("--checkpoints", type=Path, default=Path(".cache/checkpoints"), help="folder of trainings that can go on (%(default)s)")
-    add("--seed", type=int, default=0, help="seed of weights, batches and θ' (%(default)s)")
+    add("--seed", type=value_of("seed", SEED), default=0, help="seed of weights, batches and θ' (%(default)s)")
     add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
     add("--plain", action="store_true", help="on a GPU, run every step as it is written, not from a recording")
     add_options(parser, schemas)
