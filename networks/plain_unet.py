@@ -31,7 +31,7 @@ class PlainUNet(ImageNetwork):
         self.image = nn.Conv2d(skip[0], channels, 1)
 
     def maps(self, y: Tensor, mask: Tensor | None) -> Tensor:
-        """The last maps, on the finest grid: [B, H, W, C] each -> [B, skip[0], H', W'], H' and W' what the coarsest grid divides."""
+        """The last maps, on the finest grid, which the coarsest divides: [B, H, W, C] each -> [B, skip[0], H', W']."""
         maps, skips = self.stacked(y, mask), []
         if any(self.beyond):
             maps = F.pad(maps, self.beyond, mode="replicate")

@@ -1,4 +1,4 @@
-"""A U-Net that draws images: noise is an input of its coarse grids, so that each draw is another image of the same measurement."""
+"""A U-Net that draws images: noise is an input of its coarse grids, so that each draw is another image."""
 
 import math
 from itertools import pairwise

@@ -99,6 +99,21 @@ def test_a_step_reads_nothing_back_and_brings_nothing(method, images, model, tra
     assert {value.device.type for value in under_way.total.values()} == {"cuda"}
 
 
+@pytest.mark.parametrize("model", FAMILIES.values(), ids=FAMILIES)
+@pytest.mark.parametrize("method", LEARNED)
+def test_so_do_the_steps_of_every_later_phase(method, model, training_of):
+    under_way = training_of(method, MNIST, model)
+    began = {}
+    for step in range(under_way.learner.steps):
+        began.setdefault(under_way.learner.begin(step), step)
+    for step in list(began.values())[1:]:
+        under_way.step = step
+        with OnOneDevice(from_now=False) as devices:
+            under_way.advance()
+            devices.from_now = True
+            under_way.advance()
+
+
 @pytest.mark.parametrize("model", MODELS, ids=str)
 @pytest.mark.parametrize("named", [False, True])
 def test_fresh_measurements_are_made_on_the_gpu(model, named, gpu):

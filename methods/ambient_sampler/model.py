@@ -16,8 +16,8 @@ engression: Shen and Meinshausen, JRSSB 2024). EM goes on from there: G_old comp
 restore them from fresh ones, which is maximum likelihood from measurements alone (with a diffusion model: DiffEM, Hosseintabar
 et al. 2025).
 
-Where targets are noisy, their noise drowns the spread in an energy score. A Gaussian likelihood finds it, as in the few directions
-of w the posterior's variance is far above the noise (compare Nehme, Yair and Michaeli, NeurIPS 2023).
+Where targets are noisy, their noise drowns the spread in an energy score. A Gaussian likelihood finds it, as in the few
+directions of w the posterior's variance is far above the noise (compare Nehme, Yair and Michaeli, NeurIPS 2023).
 """
 
 import torch
@@ -96,7 +96,8 @@ class AmbientSampler(Learner):
     def drawn(self, net: StochasticUNet, y: Tensor, s: Tensor, generator: Generator, count: int) -> list[Tensor]:
         """Draws net(y, m, ε) for each measurement, `count` of [B, H, W, C]."""
         maps = net.encode(y, self.forward.mask(s, y.shape))
-        return [net.decode(maps, torch.randn(len(y), net.noise, generator=generator, device=y.device)) for _ in range(count)]
+        noise = torch.randn(count, len(y), net.noise, generator=generator, device=y.device)
+        return [net.decode(maps, each) for each in noise]
 
     def pasted(self, x: Tensor, y: Tensor, s: Tensor) -> Tensor:
         return torch.where(self.forward.observed(s, y.shape), y, x)

@@ -23,10 +23,10 @@ def drawn(measured: Measured, model: Path, seed: int, count: int) -> Iterator[Te
         yield torch.where(observed, y, sampler.decode(maps, noise.to(where)))
 
 
-def restore(measured: Measured, *, model: Path, samples: int, seed: int) -> Iterator[Tensor]:
+def restore(measured: Measured, *, model: Path, draws: int, seed: int) -> Iterator[Tensor]:
     """The mean of the draws so far; under the original's protocol one draw."""
-    total = 0
-    for done, x in enumerate(drawn(measured, model, seed, 1 if "posterior_sample" in measured.protocol else samples), start=1):
+    total, count = 0, 1 if "posterior_sample" in measured.protocol else draws
+    for done, x in enumerate(drawn(measured, model, seed, count), start=1):
         total = total + x
         yield total / done
 
