@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import SHAPE, batch_of, seeded
+from conftest import SHAPE, batch_of, phases_of, seeded
 from declared import FAMILIES, MODELS
 from torch import nn
 from torch.distributions import LowRankMultivariateNormal
@@ -192,14 +192,6 @@ def test_the_gaussian_starts_narrow_and_has_its_rank():
 
 
 # --- phases ---------------------------------------------------------------------------------------------------------------------
-
-
-def phases_of(made):
-    """name -> the steps of it."""
-    found = {}
-    for step in range(made.steps):
-        found.setdefault(made.begin(step), []).append(step)
-    return found
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -65,6 +65,7 @@ class AmbientSampler(Learner):
             self.networks["low_rank"] = self.N
             self.optimizers["low_rank"] = adam(self.N.parameters(), learning_rate)
             self.phases = {"likelihood": 0.5 * (1 - em), "teaching": 0.5 * (1 - em), "em": em}
+        self.phase = next(iter(self.phases))
         self.only_in_training = frozenset(self.networks.keys() - {"sampler"})
         for teacher in self.networks.keys() - {"sampler"}:
             self.networks[teacher].requires_grad_(teacher == "low_rank")
