@@ -286,7 +286,33 @@ def test_the_likelihood_measures_the_gaussian(learner):
         .item()
         for i in range(3)
     ]
-    assert made.surprise(batch["y"], batch["side_info"], seeded(5)).item() == pytest.approx(-np.mean(expected) / 256, rel=1e-4)
+    assert made.likelihood(batch["y"], batch["side_info"], seeded(5)).item() == pytest.approx(-np.mean(expected) / 256, rel=1e-4)
+
+
+@pytest.mark.parametrize("family", NOISY)
+def test_noisy_targets_hold_the_mean_and_leave_the_spread_alone(learner, family):
+    """Draws around x + 0.1 of two spreads: the loss is λ 0.1² for both, whatever the noise of the targets."""
+    model, count = FAMILIES[family], 400
+    made = learner("ambient_sampler", MNIST, model, seeded())
+    x = rand(1, *SHAPE).expand(count, *SHAPE)
+    theta = model.draw(count, SHAPE, seeded(1))
+    y, s = model.forward(x, theta), model.side_info(theta)
+    again = model.recorrupt(y, s, seeded(2), share=0.4, tau=0.5)
+    for spread in (0.0, 0.2):
+        draws = [x + 0.1 + spread * torch.randn(x.shape, generator=seeded(seed)) for seed in (3, 4)]
+        assert made.against_measured(draws, s, again).item() == pytest.approx(10 * 0.01, rel=0.1)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("anchor", "images", "expected"), [(0.25, [6, 2], 0.75 * 3 + 0.25 * 7), (0.0, [8], 3)])
+def test_the_anchor_is_the_part_of_the_batch_that_learns_as_at_the_start(learner, family, anchor, images, expected, monkeypatch):
+    model, asked = FAMILIES[family], []
+    made, batch = learner("ambient_sampler", MNIST, model, seeded(), anchor=anchor, em=0.5), batch_of(model, 8)
+    monkeypatch.setattr(f"{type(made).__module__}.energy_score", lambda x, *_: asked.append(len(x)) or torch.tensor(3.0))
+    made.against_measured = lambda draws, s, again: asked.append(len(s)) or torch.tensor(7.0)
+    made.begin(99)
+    loss = made.maximisation(batch["y"], batch["side_info"], seeded(1))
+    assert asked == images and loss.item() == pytest.approx(expected)
 
 
 def test_the_loop_records_each_phase_anew(learner, monkeypatch):

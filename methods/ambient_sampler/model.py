@@ -1,29 +1,31 @@
 """A network that draws from the posterior, learnt from one measurement of each image: an energy score on hidden values, then EM.
 
-    x¹, x² = G(ỹ, m̃, ε₁), G(ỹ, m̃, ε₂)        two draws for one measurement; ES: the energy score of blocks (energy_score.py)
+    x¹, x² = G(ỹ, m̃, ε₁), G(ỹ, m̃, ε₂)        two draws for one measurement
+    ES(x¹, x²; t)                            the energy score of their blocks (training/energy_score.py)
+    (ỹ, s̃), t, c, σ_t = recorrupt(y, s)      y corrupted once more, a target t whose noise is independent of it, where t counts, c
+    A x = E[y | x, s]
 
-    1. start, exact values      (ỹ, s̃), t, c = recorrupt(y, s)                      y corrupted once more, where the target counts
-                                G minimises  ES(E[y | x¹, s], E[y | x², s]; t)  where c
-    1. start, noisy values      (ỹ, s̃), t, c, σ_t = recorrupt(y, s)
-          a. likelihood         N minimises  -log N(t; A μ, A w wᵀ Aᵀ + σ_t²) where c,   μ, w = N(ỹ, m̃),   A x = E[y | x, s]
-          b. teaching           x = clip(μ + w ε), μ, w = N(y + τ n, m), and as in 2.
-    2. EM                       x = G_old(y, m, ε) with the values that y holds exactly put in their places         (the E step)
-                                θ' drawn afresh, ỹ = f_θ'(x);   G minimises  ES(x¹, x²; x) where ỹ does not hold x  (the M step)
-                                G_old = G every `renew` steps
+    start, exact targets      G minimises  L_start = ES(A x¹, A x²; t)  where c
+    likelihood, noisy ones    N minimises  -log N(t; A μ, A w wᵀ Aᵀ + σ_t²)  where c,     μ, w = N(ỹ, m̃)
+    teaching, then            x = clip(μ + w ε),  μ, w = N(y + τ n, m), and as in EM
+    EM                        x = G_old(y, m, ε) with the values that y holds exactly put in their places        (the E step)
+                              ỹ = f_θ'(x), θ' drawn afresh;  L_EM = ES(x¹, x²; x)  where ỹ does not hold x       (the M step)
+                              G minimises  (1 - a) L_EM + a L_start;  G_old = G every `renew` steps
 
 Energy scores are strictly proper, so that on what is measured together the best G is the posterior (Pacchiardi et al., JMLR 2024;
-engression: Shen and Meinshausen, JRSSB 2024). EM goes on from there: G_old completes the measurements, and G learns to
-restore them from fresh ones, which is maximum likelihood from measurements alone (with a diffusion model: DiffEM, Hosseintabar
-et al. 2025).
+engression: Shen and Meinshausen, JRSSB 2024). EM goes on from there: G_old completes the measurements, and G learns to restore
+the completed images from fresh ones, which is maximum likelihood from measurements alone (with a diffusion model: DiffEM, arXiv
+2510.12691). A part a of each batch (`anchor`) goes on learning from measured values alone.
 
 Where targets are noisy, their noise drowns the spread in an energy score. A Gaussian likelihood finds it, as in the few
-directions of w the posterior's variance is far above the noise (compare Nehme, Yair and Michaeli, NeurIPS 2023).
+directions of w the posterior's variance is far above the noise (compare Nehme, Yair and Michaeli, NeurIPS 2023). The mean of G is
+held to them by L_start = λ ((t - A x¹)(t - A x²) - σ_t²), whose expectation is λ (A x - E A x¹)².
 """
 
 import torch
 from torch import Generator, Tensor
 
-from measurements.forward import ForwardModel
+from measurements.forward import Example, ForwardModel
 from networks.architectures import ImageFormat
 from networks.initial import with_default_weights
 from networks.low_rank import LowRankUNet
@@ -34,6 +36,7 @@ from training.losses import log_low_rank_normal
 from training.optimizers import adam, rise_and_fall, update
 
 ESTIMATE_SAMPLES = 16  # in the mean that is the estimate while it trains
+MEAN_WEIGHT = 10.0  # λ
 
 
 class AmbientSampler(Learner):
@@ -50,10 +53,11 @@ class AmbientSampler(Learner):
         rank: int,
         em: float,
         renew: int,
+        anchor: float,
         learning_rate: float,
     ):
         self.shape, self.forward, self.share, self.tau = images.shape, forward, share, tau
-        self.em, self.renew, self.peak = em, renew, learning_rate
+        self.em, self.renew, self.anchor, self.peak = em, renew, anchor, learning_rate
         planes = 2 if forward.has_mask else 1
         self.G = with_default_weights(StochasticUNet, generator, *images, planes=planes)
         self.G_old = with_default_weights(StochasticUNet, generator, *images, planes=planes)
@@ -114,34 +118,48 @@ class AmbientSampler(Learner):
         (x,) = self.drawn(self.G_old, y, s, generator, 1)
         return self.pasted(x, y, s)
 
-    def surprise(self, y: Tensor, s: Tensor, generator: Generator) -> Tensor:
+    def likelihood(self, y: Tensor, s: Tensor, generator: Generator) -> Tensor:
         """-log N(t; A μ, A w wᵀ Aᵀ + σ_t²), mean over the values that count."""
         again = self.forward.recorrupt(y, s, generator, share=self.share, tau=self.tau)
         mean, factor = self.N(again.input, self.forward.mask(again.side_info, y.shape))
-        predicted = self.forward.predict(mean, s)
-        factor = self.forward.predict(mean + factor, s) - predicted  # A w, as E[y | x, s] is affine in x
+        predicted = self.forward.predict(mean, s)  # A μ
+        factor = self.forward.predict(mean + factor, s) - predicted  # A w, as A is affine
         sigma = y.new_zeros(()) + again.sigma
-        likelihood = log_low_rank_normal(again.target, predicted, factor, sigma, again.counts)
-        return -likelihood.sum() / again.counts.sum()
+        return -log_low_rank_normal(again.target, predicted, factor, sigma, again.counts).sum() / again.counts.sum()
 
-    def score(self, y: Tensor, s: Tensor, generator: Generator) -> Tensor:
-        """The energy score of two draws, from a measurement that is corrupted further or made afresh."""
-        if self.phase == "start":
-            again = self.forward.recorrupt(y, s, generator, share=self.share, tau=self.tau)
-            draws = self.drawn(self.G, again.input, again.side_info, generator, 2)
-            return energy_score(again.target, *(self.forward.predict(x, s) for x in draws), again.counts)
-        x = self.imagined(y, s, generator)
+    def start(self, y: Tensor, s: Tensor, generator: Generator) -> Tensor:
+        """L_start."""
+        again = self.forward.recorrupt(y, s, generator, share=self.share, tau=self.tau)
+        return self.against_measured(self.drawn(self.G, again.input, again.side_info, generator, 2), s, again)
+
+    def maximisation(self, y: Tensor, s: Tensor, generator: Generator) -> Tensor:
+        """(1 - a) L_EM + a L_start, from one pass of both parts of the batch."""
+        few = round(self.anchor * len(y))
+        again = self.forward.recorrupt(y[:few], s[:few], generator, share=self.share, tau=self.tau)
+        x = self.imagined(y[few:], s[few:], generator)
         theta = self.forward.draw(len(x), self.shape, generator)
-        y, s = self.forward.forward(x, theta), self.forward.side_info(theta)
-        return energy_score(x, *self.drawn(self.G, y, s, generator, 2), ~self.forward.observed(s, x.shape))
+        fresh, s_fresh = self.forward.forward(x, theta), self.forward.side_info(theta)
+        seen = torch.cat([again.input, fresh]), torch.cat([again.side_info, s_fresh])
+        draws = self.drawn(self.G, *seen, generator, 2)
+        score = energy_score(x, *(each[few:] for each in draws), ~self.forward.observed(s_fresh, x.shape))
+        if not few:
+            return score
+        return (1 - self.anchor) * score + self.anchor * self.against_measured([each[:few] for each in draws], s[:few], again)
+
+    def against_measured(self, draws: list[Tensor], s: Tensor, again: Example) -> Tensor:
+        """L_start of given draws."""
+        one, two = (self.forward.predict(x, s) for x in draws)
+        if not self.forward.sigma:
+            return energy_score(again.target, one, two, again.counts)
+        product = (again.target - one) * (again.target - two) - again.sigma**2
+        return MEAN_WEIGHT * torch.where(again.counts, product, 0).sum() / again.counts.sum().clamp_min(1)
 
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         y, s = batch["y"], batch["side_info"]
-        losses = {name: y.new_zeros(()) for name in self.optimizers}
-        name, loss = ("low_rank", self.surprise) if self.phase == "likelihood" else ("sampler", self.score)
-        update(self.optimizers, {name: (value := loss(y, s, generator))})
-        losses[name] = value.detach()
-        return losses
+        loss = {"start": self.start, "likelihood": self.likelihood}.get(self.phase, self.maximisation)(y, s, generator)
+        trained = "low_rank" if self.phase == "likelihood" else "sampler"
+        update(self.optimizers, {trained: loss})
+        return {name: y.new_zeros(()) for name in self.optimizers} | {trained: loss.detach()}
 
     def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor:
         """The mean of several draws; with a generator one draw."""
