@@ -120,8 +120,15 @@ def main(program: str, description: str, needs: tuple[str, ...], scores: Callabl
         scores_file.same_measurements(args.samples, facts, measured)
         clean, side_info = scores_file.load_clean(args.clean), files.load(args.side_info)
         files.check_clean(args.clean, clean, measured)
-        samples = scores_file.load_restored(args.samples, (None, None, *clean.shape[1:]))
-        if not 0 < (count := samples.shape[1]) <= len(clean) == len(side_info):
-            sys.exit(f"{args.samples}: holds {samples.shape}, not samples of the images {clean.shape}; delete it and run again")
+        samples = load(args.samples, clean.shape)
+        count = samples.shape[1]
         table = scores(clean[:count], samples, side_info[:count], from_facts(measured))
         scores_file.write(args.output, table.assign(samples=len(samples)), facts)
+
+
+def load(path, shape: tuple[int, int, int, int]) -> np.ndarray:
+    """Samples [K, N, H, W, C] of the first of the images [., H, W, C]. Raises SystemExit where a file does not hold such."""
+    samples = scores_file.load_restored(path, (None, None, *shape[1:]))
+    if not 0 < samples.shape[1] <= shape[0]:
+        sys.exit(f"{path}: holds {samples.shape}, not samples [K, N, H, W, C] of images {shape}; delete it and run again")
+    return samples

@@ -7,11 +7,10 @@ It sees statistics of texture, of brightness and of coarse shape, and is tested 
 image.
 """
 
-import sys
-
 import numpy as np
 
 import store
+from measurements import files
 from measurements.forward import ForwardModel, from_facts
 from measurements.side_info import from_disk
 from metrics import samples as of_samples
@@ -114,12 +113,12 @@ def scores(y: np.ndarray, drawn: np.ndarray, side_info: np.ndarray, forward: For
 def main(arguments: list[str] | None = None) -> None:
     args = scores_file.parser_of("two_sample", __doc__, NEEDS).parse_args(arguments)
     with store.clear_errors():
-        y, side_info = store.load_array(args.y), store.load_array(args.side_info)
-        if len(y) != len(side_info):
-            sys.exit(f"{args.side_info}: is of {len(side_info)} images, {args.y} of {len(y)}; measure again")
+        measured, facts = store.describe(args.y), scores_file.facts_of(args.samples)
+        scores_file.same_measurements(args.samples, facts, measured)
+        y, side_info = map(files.load, (args.y, args.side_info))
         drawn = of_samples.load(args.samples, y.shape)
-        table = scores(y, drawn, side_info, from_facts(store.describe(args.y)))
-        scores_file.write(args.output, table.assign(samples=len(drawn)), scores_file.facts_of(args.samples))
+        table = scores(y, drawn, side_info, from_facts(measured))
+        scores_file.write(args.output, table.assign(samples=len(drawn)), facts)
 
 
 if __name__ == "__main__":
