@@ -26,7 +26,7 @@ def check(config: dict) -> dict:
     """The configuration with every default filled in; the protocol as the text that facts and tables hold. Raises ConfigError.
 
     Each method comes out as its facts (bench/method_facts.py) with "folder", and with {option: value} for "train" and "restore";
-    of these, "for" holds what is another on some data set. "seeds" comes out as {data set: list}.
+    of these, "for" holds what is another on some data set. Restorations from elsewhere have "restored" and no folder. "seeds" comes out as {data set: list}.
     """
     schema = assembled()
     config = dict(config)
@@ -177,6 +177,12 @@ def check_whole(config: dict) -> None:
 
 def complete(name: str, given: dict) -> dict:
     """A method's folder, its facts and all its options."""
+    if "restored" in given:
+        return submitted(name, given)
+    if "seconds" in given:
+        raise ConfigError(
+            f"methods.{name}.seconds: is for restorations that were made elsewhere; add `restored` or remove the key"
+        )
     folder = Path(given["folder"]).resolve() if "folder" in given else METHODS / given.get("like", name)
     if not (folder / "rules.smk").exists():
         if "folder" in given:
@@ -198,7 +204,26 @@ def complete(name: str, given: dict) -> dict:
                 raise ConfigError(f"methods.{name}: {folder / 'method.yaml'}: {part}.{trait}: {wanted}: no such trait; {known}")
     own_title = facts.title if folder.name == name else name.replace("_", " ")
     method = facts._asdict() | {"folder": str(folder), "title": given.get("title", own_title)}
-    declared_options = {"train": facts.train, "restore": facts.restore | method_facts.EVERY_RESTORATION}
+    return with_options(name, method, given)
+
+
+def submitted(name: str, given: dict) -> dict:
+    """The same for restorations that were made elsewhere: no folder, no options but how many of the first images there are."""
+    others = [key for key in ("folder", "like", "train") if key in given]
+    others += [f"for.{dataset}.train" for dataset, options in given.get("for", {}).items() if "train" in options]
+    if others:
+        raise ConfigError(f"methods.{name}.{others[0]}: nothing is run where `restored` names a file; remove one of the two")
+    if strange := set(re.findall(r"{(.*?)}", given["restored"])) - {"dataset", "measurement"}:
+        raise ConfigError(
+            f"methods.{name}.restored: {{{min(strange)}}} stands for nothing; there are {{dataset}}, {{measurement}}"
+        )
+    facts = method_facts.MethodFacts(given.get("title", name.replace("_", " ")), {}, {}, {}, {}, False, False, False)
+    return with_options(name, facts._asdict() | {key: given[key] for key in ("restored", "seconds") if key in given}, given)
+
+
+def with_options(name: str, method: dict, given: dict) -> dict:
+    """A method's facts with the values of its options in the place of their schemas."""
+    declared_options = {"train": method["train"], "restore": method["restore"] | method_facts.EVERY_RESTORATION}
     for section, schemas in declared_options.items():
         defaults = {option: schema["default"] for option, schema in schemas.items() if "default" in schema}
         method[section] = defaults | chosen(given.get(section, {}), schemas, f"methods.{name}.{section}")

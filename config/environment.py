@@ -57,7 +57,7 @@ def own_files(config: dict, dataset: str) -> list[str]:
 def run_from(home: str, config: dict) -> None:
     """Every step is `python -m …` of this repository (or a method's own folder) with the Python that runs Snakemake."""
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    outside = [str(Path(method["folder"]).parent) for method in config["methods"].values()]
+    outside = [str(Path(method["folder"]).parent) for method in config["methods"].values() if "folder" in method]
     paths = [home, *(path for path in outside if path != str(Path(home) / "methods")), os.environ.get("PYTHONPATH")]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))
 
