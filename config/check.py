@@ -26,7 +26,8 @@ def check(config: dict) -> dict:
     """The configuration with every default filled in; the protocol as the text that facts and tables hold. Raises ConfigError.
 
     Each method comes out as its facts (bench/method_facts.py) with "folder", and with {option: value} for "train" and "restore";
-    of these, "for" holds what is another on some data set. Restorations from elsewhere have "restored" and no folder. "seeds" comes out as {data set: list}.
+    of these, "for" holds what is another on some data set. Restorations from elsewhere have "restored" and no folder. "seeds"
+    comes out as {data set: list}.
     """
     schema = assembled()
     config = dict(config)
@@ -180,9 +181,7 @@ def complete(name: str, given: dict) -> dict:
     if "restored" in given:
         return submitted(name, given)
     if "seconds" in given:
-        raise ConfigError(
-            f"methods.{name}.seconds: is for restorations that were made elsewhere; add `restored` or remove the key"
-        )
+        raise ConfigError(f"methods.{name}.seconds: is for restorations from elsewhere; add `restored` or remove it")
     folder = Path(given["folder"]).resolve() if "folder" in given else METHODS / given.get("like", name)
     if not (folder / "rules.smk").exists():
         if "folder" in given:
@@ -213,10 +212,8 @@ def submitted(name: str, given: dict) -> dict:
     others += [f"for.{dataset}.train" for dataset, options in given.get("for", {}).items() if "train" in options]
     if others:
         raise ConfigError(f"methods.{name}.{others[0]}: nothing is run where `restored` names a file; remove one of the two")
-    if strange := set(re.findall(r"{(.*?)}", given["restored"])) - {"dataset", "measurement"}:
-        raise ConfigError(
-            f"methods.{name}.restored: {{{min(strange)}}} stands for nothing; there are {{dataset}}, {{measurement}}"
-        )
+    if strange := set(re.findall("{.*?}", given["restored"])) - set(known := ("{dataset}", "{measurement}")):
+        raise ConfigError(f"methods.{name}.restored: {min(strange)} stands for nothing; there are {', '.join(known)}")
     facts = method_facts.MethodFacts(given.get("title", name.replace("_", " ")), {}, {}, {}, {}, False, False, False)
     return with_options(name, facts._asdict() | {key: given[key] for key in ("restored", "seconds") if key in given}, given)
 
