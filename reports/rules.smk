@@ -178,7 +178,7 @@ rule configuration:
     conda:
         "../environment.yml"
     params:
-        text=shown_config(config),
+        text=lambda wildcards: shown_config(config),
     shell:
         "printf '%s' {params.text:q} > {output} 2> {log}"
 

@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="measurement=train.json, the facts of each measured training split")  # fmt: skip
     add("--sees", type=files.mapping, required=True, metavar="JSON",
         help='{method: {"clean": "no"|"measured afresh"|"train"|"submitted", "theta": "no"|"train"|"test"|"train, test", '
-             '"learned": true|false, "seconds": of an image, if stated for a submitted one}}, or a file that holds it')  # fmt: skip
+             '"learned": true|false, "seconds": of an image, if stated for submitted ones}}, or a file with it')  # fmt: skip
     add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
     add("--order", type=files.names, required=True, help="the methods in the order of the rows, between spaces")
     add("--measurements", type=files.names, required=True, help="the measurements in order, between spaces")

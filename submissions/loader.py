@@ -7,7 +7,7 @@ import numpy as np
 
 
 def load(folder, split):
-    """y, float16 [N, H, W, C], and its side information: masks (true is seen), bool [N, H, W, c], or noise levels [N, 1, 1, 1]."""
+    """y, float16 [N, H, W, C], and its side information: masks, bool [N, H, W, c], true where seen, or noise levels."""
     y, s = (np.load(Path(folder, f"{split}.{name}.npy")) for name in ("y", "side_info"))
     if s.dtype == np.uint8:  # a bit for each value, or for each pixel where all its channels are lost together
         n, h, w, channels = y.shape
