@@ -20,7 +20,7 @@ if "datasets" not in config:
     configfile: f"{workflow.basedir}/config/paper.yaml"
 
 
-config = complete_config(config)
+config = complete_config(config, workflow.configfiles)
 run_from(workflow.basedir, config)
 
 

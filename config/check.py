@@ -1,25 +1,22 @@
 """Check a configuration before any job starts: one line that names the key and the remedy, or the complete configuration."""
 
-import difflib
+import math
+import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-
-import jsonschema
 
 import datasets
 import protocols
 from bench import method_facts
+from config import paths
 from config.schema import assembled, family_of, forward_model
+from config.validate import ConfigError, suggest, validate, with_numbers
 from measurements.forward import find, names
 from metrics import declared
-from options import schemas_of
+from options import LARGEST, schemas_of
 
 METHODS = Path(__file__).parent.parent / "methods"
-
-
-class ConfigError(Exception):
-    """What is wrong, in one line."""
 
 
 def check(config: dict) -> dict:
@@ -35,11 +32,14 @@ def check(config: dict) -> dict:
         if isinstance(config.get(part), dict):
             config[part] = {name: {} if value is None else value for name, value in config[part].items()}
     config = with_numbers(config, schema)
+    check_values(config, "")
     validate(config, schema, "")
     for key, key_schema in schema["properties"].items():
         if "default" in key_schema:
             config.setdefault(key, key_schema["default"])
+    config |= {"results": path_of("results", config["results"], paths.own_folder)}
     config |= under_protocol(config)
+    config |= {"data_dir": path_of("data_dir", config["data_dir"])}
     for dataset, measurements in config["datasets"].items():
         check_dataset(dataset, measurements, config["protocol"])
     config["seeds"] = of_each(config["datasets"], config["seeds"], schema["properties"]["seeds"]["default"])
@@ -52,65 +52,31 @@ def check(config: dict) -> dict:
     weighted = [name for name, program in declared.programs().items() if "weights" in program.needs]
     if strange := next((name for name in config["metric_weights"] if name not in weighted), None):
         raise ConfigError(f"metric_weights.{strange}: no metric of that name needs weights{suggest(strange, weighted)}")
+    config["metric_weights"] = {
+        name: given | {"path": path_of(f"metric_weights.{name}.path", given["path"])}
+        for name, given in config["metric_weights"].items()
+    }
     return config
 
 
-def with_numbers(value, schema: dict):
-    """The value with numbers where the schema wants numbers: `--config` hands over "7" as text, and YAML reads 1e-4 as text.
-
-    A whole number may be written as 7.0. What is no number stays as it is, for `validate` to refuse.
-    """
-    if isinstance(value, dict):
-        patterns, more = schema.get("patternProperties", {}), schema.get("additionalProperties")
-
-        def schema_of(key) -> dict:
-            matching = [each for pattern, each in patterns.items() if re.search(pattern, str(key))]
-            known = schema.get("properties", {}).get(key) or next(iter(matching), more)
-            return known if isinstance(known, dict) else {}
-
-        return {key: with_numbers(each, schema_of(key)) for key, each in value.items()}
-    if isinstance(value, list):
-        return [with_numbers(each, schema.get("items", {})) for each in value]
-    if schema.get("type") in ("integer", "number") and isinstance(value, str | float):
-        try:
-            number = float(value)
-        except ValueError:
-            return value
-        return int(number) if number.is_integer() and (schema["type"] == "integer" or isinstance(value, str)) else number
-    return value
+def path_of(key: str, path: str, usable: Callable[[str], str] = paths.usable) -> str:
+    """A path of the configuration as config/paths.py makes it. Raises ConfigError."""
+    try:
+        return usable(path)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}") from None
 
 
-def validate(value, schema: dict, where: str) -> None:
-    """Raise ConfigError for the first thing in `value` that the JSON schema does not allow."""
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
-        path = ".".join(filter(None, [where, *map(str, error.absolute_path)]))
-        inside = f"{path}." if path else ""
-        if error.validator == "additionalProperties":
-            patterns = error.schema.get("patternProperties", {})
-            known = [*error.schema.get("properties", {}), *map(bare, patterns)]
-            strange = next(key for key in error.instance if key not in known and not any(re.search(p, key) for p in patterns))
-            raise ConfigError(f"{inside}{strange}: no such key{suggest(strange, known)}")
-        if error.validator == "required":
-            missing = next(key for key in error.validator_value if key not in error.instance)
-            raise ConfigError(f"{inside}{missing}: is missing{described(error.schema.get('properties', {}).get(missing, {}))}")
-        if error.validator == "anyOf":  # the deepest of the reasons is of the alternative that was meant
-            cause = max(error.context, key=lambda each: (len(each.path), {"type": 0, "enum": 1}.get(each.validator, 2)))
-            raise ConfigError(f"{path}: {cause.message}{described(error.schema)}")
-        raise ConfigError(f"{path or 'the file'}: {error.message}{described(error.schema)}")
-
-
-def bare(pattern: str) -> str:
-    """The family that a pattern of the schema begins with."""
-    return pattern.removeprefix("^").split("(")[0]
-
-
-def described(schema: dict) -> str:
-    return f" ({schema['description']})" if "description" in schema else ""
-
-
-def suggest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known) or 'none'}"
+def check_values(value, where: str) -> None:
+    """Raise ConfigError for a key that is no text, and for a number that is not finite or beyond LARGEST."""
+    if isinstance(value, dict | list):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            path = f"{where}.{key}" if where else str(key)
+            if isinstance(value, dict) and not isinstance(key, str):
+                raise ConfigError(f"{path}: a key must be text; put it between quotes")
+            check_values(each, path)
+    elif isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= LARGEST):
+        raise ConfigError(f"{where}: {value} is not a number to use; it must be finite and at most {LARGEST}")
 
 
 def under_protocol(config: dict) -> dict:
@@ -182,7 +148,11 @@ def complete(name: str, given: dict) -> dict:
         return submitted(name, given)
     if "seconds" in given:
         raise ConfigError(f"methods.{name}.seconds: is for restorations from elsewhere; add `restored` or remove it")
-    folder = Path(given["folder"]).resolve() if "folder" in given else METHODS / given.get("like", name)
+    if "folder" in given:
+        folder = Path(path_of(f"methods.{name}.folder", given["folder"], paths.importable)).resolve()
+        path_of(f"methods.{name}.folder", str(folder), paths.importable)  # where it lies below the current folder, this one too
+    else:
+        folder = METHODS / given.get("like", name)
     if not (folder / "rules.smk").exists():
         if "folder" in given:
             raise ConfigError(f"methods.{name}.folder: {folder}/rules.smk does not exist")
@@ -202,20 +172,26 @@ def complete(name: str, given: dict) -> dict:
                 known = f"there are {', '.join(traits)}, each true or false"
                 raise ConfigError(f"methods.{name}: {folder / 'method.yaml'}: {part}.{trait}: {wanted}: no such trait; {known}")
     own_title = facts.title if folder.name == name else name.replace("_", " ")
+    if (model := given.get("model")) and not (facts.learned and Path(model).expanduser().is_file()):
+        why = f"{model} does not exist" if facts.learned else f"{name} learns nothing; leave it out"
+        raise ConfigError(f"methods.{name}.model: {why}")
     method = facts._asdict() | {"folder": str(folder), "title": given.get("title", own_title)}
+    method["model"] = str(Path(model).expanduser().resolve()) if model else ""
     return with_options(name, method, given)
 
 
 def submitted(name: str, given: dict) -> dict:
     """The same for restorations that were made elsewhere: no folder, no options but how many of the first images there are."""
-    others = [key for key in ("folder", "like", "train") if key in given]
+    others = [key for key in ("folder", "like", "model", "train") if key in given]
     others += [f"for.{dataset}.train" for dataset, options in given.get("for", {}).items() if "train" in options]
     if others:
         raise ConfigError(f"methods.{name}.{others[0]}: nothing is run where `restored` names a file; remove one of the two")
     if strange := set(re.findall("{.*?}", given["restored"])) - set(known := ("{dataset}", "{measurement}")):
         raise ConfigError(f"methods.{name}.restored: {min(strange)} stands for nothing; there are {', '.join(known)}")
+    path_of(f"methods.{name}.restored", re.sub("[{}]", "", given["restored"]))
     facts = method_facts.MethodFacts(given.get("title", name.replace("_", " ")), {}, {}, {}, {}, False, False, False)
-    return with_options(name, facts._asdict() | {key: given[key] for key in ("restored", "seconds") if key in given}, given)
+    own = {"restored": os.path.expanduser(given["restored"])} | ({"seconds": given["seconds"]} if "seconds" in given else {})
+    return with_options(name, facts._asdict() | own, given)
 
 
 def with_options(name: str, method: dict, given: dict) -> dict:
@@ -239,5 +215,6 @@ def chosen(given: dict, schemas: dict[str, dict], where: str) -> dict:
     """The options that are given, as numbers where they are numbers. Raises ConfigError where one is not allowed."""
     schema = {"type": "object", "additionalProperties": False, "properties": schemas}
     given = with_numbers(given, schema)
+    check_values(given, where)
     validate(given, schema, where)
     return given

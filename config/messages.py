@@ -12,8 +12,8 @@ from config.jobs import Job
 
 def shown_config(config: dict) -> str:
     """The complete configuration as YAML, without what differs between machines."""
-    keys = ("restored", "seconds", "train", "restore", "for")
-    methods = {name: {k: m[k] for k in keys if m.get(k)} for name, m in config["methods"].items()}
+    parts = ("restored", "seconds", "model", "train", "restore", "for")
+    methods = {name: {k: m[k] for k in parts if m.get(k)} for name, m in config["methods"].items()}
     for name, method in config["methods"].items():
         if "restored" in method:
             methods[name] = {"title": method["title"]} | methods[name]

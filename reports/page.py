@@ -22,7 +22,8 @@ LINKS = ["table.csv", "table.md", "table.tex", "details.md", "details.tex", "dif
          "differences.tex", "seeds.csv", "seeds.md", "seeds.tex", "methods.csv", "training.csv",
          "restorations.png", "restorations.pdf", "mse_time.png", "mse_time.pdf", "mse_time.json"]  # fmt: skip
 LEARNING = ["learning.png", "learning.pdf", "learning.csv"]
-POSTERIOR = ["posterior.csv", "posterior.md", "posterior.tex", "posterior.png", "posterior.pdf"]
+POSTERIOR = ["posterior.csv", "posterior.md", "posterior.tex", "posterior_details.md", "posterior_details.tex",
+             "posterior.png", "posterior.pdf", "posterior_calibration.png", "posterior_calibration.pdf"]  # fmt: skip
 
 
 def data_uri(path: Path) -> str:
@@ -74,7 +75,10 @@ def chapter(name: str, folder: Path, beside: Path, sampled: bool, learned: bool)
     if sampled:
         samples, seen = files.read_csv(folder / "posterior.csv"), store.load_json(folder / "posterior.json")
         grids["posterior"] = (posterior_table.posterior_table(samples, methods), captions.posterior_caption(samples))
+        grids["posterior_details"] = (posterior_table.details(samples, methods), captions.posterior_details_caption(samples))
         figures["posterior"] = (data_uri(folder / "posterior.png"), captions.caption("posterior_figure", protocol, **seen))
+        drawn = data_uri(folder / "posterior_calibration.png"), captions.caption("posterior_calibration", protocol)
+        figures["posterior_calibration"] = drawn
     if learned:
         curves = store.load_json(folder / "learning.json")
         figures["learning"] = (data_uri(folder / "learning.png"), captions.learning_caption(curves, protocol))
@@ -126,10 +130,11 @@ def main(arguments: list[str] | None = None) -> None:
             for name, path in given.datasets
         ]
         protocol = files.one_protocol(made["protocol"] for made in chapters)
+        scored = any(made["tables"] for made in chapters)  # of one's own pictures nothing is
         html = pages.get_template("page.html").render(
-            introduction=captions.text("introduction", protocol),
+            introduction=captions.text("introduction" if scored else "introduction_pictures", protocol),
             protocol=protocol,
-            protocol_says=captions.protocol_text(protocol),
+            protocol_says=captions.protocol_text(protocol) if scored else "",
             chapters=chapters,
             missing=given.missing,
             config=given.config.read_text(),

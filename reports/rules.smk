@@ -1,6 +1,7 @@
 import json
 
 import datasets
+from config.command_line import pairs
 from config.messages import shown_config
 from config.environment import why_absent
 from config.provenance import code_of
@@ -12,7 +13,9 @@ FIGURE = [".png", ".pdf", ".json"]
 RESTORATIONS, MSE_TIME, LEARNING = ([f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time", "learning"))
 LEARNING.append("learning.csv")
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
+POSTERIOR += [f"posterior_{name}" for name in ("details.md", "details.tex", "calibration.png", "calibration.pdf")]
 WITH_POSTERIOR = [name for name in config["datasets"] if RUNS.chosen(name, RUNS.sampled)]  # data sets
+# A param of free text is a function, whose value Snakemake takes as it is: elsewhere {word} in a title would be a wildcard.
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
 SCORED = "|".join(datasets.with_clean())
@@ -56,11 +59,11 @@ rule table:
     conda:
         "../environment.yml"
     params:
-        results=config["results"],
+        results=lambda wildcards: config["results"],
         runs=RUNS.names(),
         sees=json.dumps(RUNS.sees),
         absent=lambda wildcards: json.dumps(RUNS.reasons[wildcards.dataset], ensure_ascii=False),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         reference=f"--reference {config['reference']}" if config["reference"] else "",
@@ -70,7 +73,7 @@ rule table:
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --sees {params.sees:q} "
         "--absent {params.absent:q} --titles {params.titles:q} --order {params.order:q} "
-        "--measurements {params.measurements:q} {params.reference} {params.partial} --output {params.folder} > {log} 2>&1"
+        "--measurements {params.measurements:q} {params.reference} {params.partial} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule restorations:
@@ -89,13 +92,13 @@ rule restorations:
     params:
         measured=RUNS.measured_pairs,
         restored=RUNS.pairs("restored", "test.npy", RUNS.pictured, "{measurement}/{method}"),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(name for name in config["methods"] if name != "as_measured"),
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.restorations", "reports/captions"),
     shell:
-        "python -m reports.restorations --dataset {wildcards.dataset} --clean {input.clean} --measured {params.measured} "
-        "--restored {params.restored} --order {params.order:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+        "python -m reports.restorations --dataset {wildcards.dataset} --clean {input.clean:q} --measured {params.measured} "
+        "--restored {params.restored} --order {params.order:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule mse_time:
@@ -108,16 +111,16 @@ rule mse_time:
     conda:
         "../environment.yml"
     params:
-        results=config["results"],
+        results=lambda wildcards: config["results"],
         runs=RUNS.names(RUNS.timed),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.mse_time", "reports/captions"),
     shell:
         "python -m reports.mse_time --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
-        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule learning:
@@ -130,16 +133,16 @@ rule learning:
     conda:
         "../environment.yml"
     params:
-        results=config["results"],
+        results=lambda wildcards: config["results"],
         runs=RUNS.names(RUNS.learned),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(name for name, method in config["methods"].items() if method["learned"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.learning", "reports/captions"),
     shell:
         "python -m reports.learning --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
-        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule posterior:
@@ -147,7 +150,7 @@ rule posterior:
         scores=lambda wildcards: [
             path
             for name, program in METRICS_TO_RUN.items()
-            if program.of_samples
+            if program.of_samples and ("labels" not in program.needs or datasets.classes(wildcards.dataset))
             for path in RUNS.files("scores", f"{name}.csv", RUNS.sampled)(wildcards)
         ],
         samples=RUNS.files("restored", "posterior.npy", RUNS.sampled_and_pictured),
@@ -166,8 +169,8 @@ rule posterior:
         folder=subpath(output[0], parent=True),
         code=code_of("reports.posterior", "reports/captions", *DECLARED),
     shell:
-        "python -m reports.posterior --dataset {wildcards.dataset} --scores {input.scores} --methods {input.methods} "
-        "--clean {input.clean} --measured {params.measured} --samples {params.samples} --output {params.folder} > {log} 2>&1"
+        "python -m reports.posterior --dataset {wildcards.dataset} --scores {input.scores:q} --methods {input.methods:q} "
+        "--clean {input.clean:q} --measured {params.measured} --samples {params.samples} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule configuration:
@@ -180,7 +183,7 @@ rule configuration:
     params:
         text=lambda wildcards: shown_config(config),
     shell:
-        "printf '%s' {params.text:q} > {output} 2> {log}"
+        "printf '%s' {params.text:q} > {output:q} 2> {log:q}"
 
 
 rule page:
@@ -196,14 +199,15 @@ rule page:
     resources:
         home=workflow.basedir,  # a resource, not a param: moving the repository changes no report
     params:
-        datasets=" ".join(f"{name}={config['results']}/report/{name}" for name in config["datasets"]),
+        datasets=pairs((name, f"{config['results']}/report/{name}") for name in config["datasets"]),
         missing=json.dumps({name: why_absent(config, name) for name in config["absent"]}),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
         learning=" ".join(["--learning", *WITH_CURVES] if WITH_CURVES else []),
         code=code_of("reports.page", "reports/captions", "reports/page.html", *DECLARED),
     shell:
-        "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} {params.learning} --config {input.config} "
-        "--commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"
+        "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} {params.learning} "
+        "--config {input.config:q} --commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) "
+        "--output {output:q} > {log:q} 2>&1"
 
 
 include: "published.smk"

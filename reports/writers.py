@@ -1,5 +1,7 @@
 """How tables are written: as Markdown, as LaTeX, and as plain text for a terminal. As HTML page.html writes them."""
 
+import re
+
 from reports.layout import Grid
 
 LATEX = {"\\": r"\textbackslash{}", "–": "--", "±": r"$\pm$", "×": r"$\times$", "θ": r"$\theta$", "σ": r"$\sigma$",
@@ -7,6 +9,21 @@ LATEX = {"\\": r"\textbackslash{}", "–": "--", "±": r"$\pm$", "×": r"$\times
          "†": r"$^\dagger$", "‡": r"$^\ddagger$",
          "−": "$-$", "Δ": r"$\Delta$", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}  # fmt: skip
 LATEX |= {character: "\\" + character for character in "&%$#_{}"}
+LATEX |= {
+    "[": "{[}",
+    "]": "{]}",
+    "|": r"\textbar{}",
+    "*": "{*}",
+}  # at the start of a row, [ and * would belong to the \\ before it
+
+
+def md(text: str) -> str:
+    r"""Text as Markdown shows it letter by letter: what would begin a mark, a formula or a tag is escaped.
+
+    >>> print(md("a_b *c* <script> [x](y) $z_$ & d"))
+    a_b \*c\* \<script\> \[x\](y) \$z\_\$ &amp; d
+    """
+    return re.sub(r"[\\`*\[\]<>~$]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text.replace("&", "&amp;"))
 
 
 def markdown(grid: Grid, below: str) -> str:
@@ -24,8 +41,8 @@ def markdown(grid: Grid, below: str) -> str:
     for section in grid.sections:
         if section.title:
             lines.append(line([f"*{section.title}*", *[""] * len(grid.columns)]))
-        lines += [line([label, *map(shown, cells)]) for label, cells in section.rows]
-    return "\n".join([*lines, "", below, ""])
+        lines += [line([md(label), *map(shown, cells)]) for label, cells in section.rows]
+    return "\n".join([*lines, "", md(below), ""])
 
 
 def tex(text: str) -> str:

@@ -83,6 +83,7 @@ def training_of(learner, gpu):
         s = model.side_info(model.draw(1, images.shape, gpu))
         bits = torch.empty(IMAGES, -(-s.numel() // 8), dtype=torch.uint8)
         data["side_info"] = bits if model.has_mask else torch.empty(IMAGES, 1, 1, 1)
+        data |= {f"{name}_again": data[name] for name in ("y", "side_info")}
         return Training(made, gpu, lambda: draw_batch(data, BATCH, gpu))
 
     return make
@@ -100,7 +101,7 @@ def test_a_step_reads_nothing_back_and_brings_nothing(method, images, model, tra
 
 
 @pytest.mark.parametrize("model", MODELS, ids=str)
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("named", [(), ("side_info", "y_again", "side_info_again")])
 def test_fresh_measurements_are_made_on_the_gpu(model, named, gpu):
     x = torch.empty(BATCH, 28, 28, 1)
     measure_afresh(model, named, x, gpu)

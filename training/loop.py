@@ -136,9 +136,11 @@ def fit(
     learner.steps = steps
     record = record and all(values.is_cuda for values in data.values())
     training = Training(learner, generator, lambda: draw_batch(data, batch_size, generator, measure), callbacks, record)
-    if begun := next((path for path in (checkpoint, shorter) if path and path.exists()), None):
-        training.continue_from(checkpoints.load(begun, generator.device))
-        say(f"continuing at step {training.step} of {steps} ({begun})")
+    for begun in filter(None, (checkpoint, shorter)):
+        if state := checkpoints.load(begun, generator.device, training.state()):
+            training.continue_from(state)
+            say(f"continuing at step {training.step} of {steps} ({begun})")
+            break
     for network in learner.networks.values():
         network.train()
     first, began, means = training.step, time.monotonic(), {}
