@@ -16,6 +16,7 @@ from bench import method_facts
 from config import rates
 from config.planned import planned
 from config.runs import mismatch
+from config.sees import CONTROLS
 from measurements import forward
 from options import allowed
 
@@ -23,9 +24,9 @@ HOME = Path(__file__).parent.parent
 METHODS = HOME / "methods"
 PAGES = HOME / "docs" / "methods"
 GROUPS = {
-    "not trained": lambda seen: not seen["learned"],
-    "trained on measurements alone": lambda seen: seen["learned"] and seen["clean"] == "no",
-    "trained on clean images: controls": lambda seen: seen["clean"] == "train",
+    "not trained": lambda seen: not seen["learned"] and seen["clean"] not in CONTROLS,
+    "trained on measurements alone": lambda seen: seen["learned"] and seen["clean"] not in CONTROLS,
+    "controls, which see clean images or each image twice": lambda seen: seen["clean"] in CONTROLS,
 }
 README_HEAD = "| methods | |\n|---|---|\n"
 MADE = "<!-- Made by `make method-pages` of the method's docstrings, rules.smk, method.yaml and rates: edit those. -->\n\n"

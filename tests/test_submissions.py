@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from measurements.measure import measure
 from measurements.side_info import from_disk
 from reports import facts as report_facts
 from submissions import loader
+from submissions.check import checked
 from submissions.hand_out import BESIDE, FILES
 
 OUTSIDER = """#!/bin/sh
@@ -96,6 +98,18 @@ def test_the_loader_reads_what_the_benchmark_reads(family, shape, tmp_path):
         loader.hand_in(2 * y.astype(np.float64), folder, folder / "mine.npy")
         np.testing.assert_array_equal(np.load(folder / "mine.npy"), np.clip(2 * y.astype(np.float64), 0, 1).astype(np.float16))
         assert store.load_json(folder / "mine.json") == {"digest": "abc"}
+
+
+def test_what_the_handed_out_page_shows_runs_where_it_is_handed_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(ROOT / "submissions")
+    y, stored = measure(np.full((3, 28, 28, 1), 99, np.uint8), FAMILIES["drop_patch"], seed=0, split="test")
+    store.save_array(Path("test.y.npy"), y)
+    store.save_array(Path("test.side_info.npy"), stored)
+    store.save_json(Path("test.json"), {"digest": store.digest(y)})
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "submissions/README.md").read_text(), re.DOTALL)
+    exec(compile(program, "README.md", "exec"), {})
+    np.testing.assert_array_equal(checked(Path("mine.npy"), Path("test.y.npy")), y)
 
 
 def test_the_loader_is_short_and_needs_numpy_alone():
