@@ -24,8 +24,7 @@ def checked(restored: Path, y: Path, first_images: int | None = None) -> np.ndar
     facts, beside = store.describe(y), restored.with_suffix(".json")
     if not beside.is_file():
         sys.exit(f"{beside}: no such file; copy the test.json of the measurements that were restored to it")
-    stated = store.load_json(beside)
-    if (digest := stated.get("digest") if isinstance(stated, dict) else None) != facts["digest"]:
+    if (digest := store.load_json(beside).get("digest")) != facts["digest"]:
         said = f"holds the digest {digest}" if digest else "holds no digest"
         sys.exit(f"{beside}: {said}, and that of {y} is {facts['digest']}; restore these measurements (`make measurements`)")
     images, measured = store.load_array(restored), store.load_array(y)
