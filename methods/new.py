@@ -1,7 +1,7 @@
 """Lay down a method to start from: `python -m methods.new NAME`, with `--kind learned` one that is trained.
 
-It is an example of the documentation under another name: halving, the least that a method needs, or dncnn, a network trained on
-measurements alone. Both run as they are on every forward model that they apply to.
+It is an example of the documentation under another name: local_mean, a filter with an option, or dncnn, a network that is trained
+on measurements alone. Both run as they are on every forward model that they apply to.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 import store
 
 HOME = Path(__file__).parent.parent
-EXAMPLES = {"classical": "halving", "learned": "dncnn"}  # of docs/examples
+EXAMPLES = {"classical": "local_mean", "learned": "dncnn"}  # of docs/examples
 FILES = ("*.py", "*.yaml", "*.smk")
 
 

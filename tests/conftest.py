@@ -120,7 +120,7 @@ def batch_of(model: ForwardModel, count: int = 6, shape: tuple[int, int, int] = 
 
 
 class World:
-    """Eight images of squares to train on, eight to hold out and to restore, on the disk, measured by every forward model that is found."""
+    """Eight images of squares to train on and eight to hold out and to restore, on the disk, measured by every forward model."""
 
     def __init__(self, folder: Path, command, rules: dict[str, dict]):
         self.folder, self.command, self.rules, self.trained, self.kept = folder, command, rules, {}, {}
