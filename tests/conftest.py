@@ -103,6 +103,14 @@ def learner():
     return make
 
 
+def phases_of(made: Learner) -> dict[str, list[int]]:
+    """The steps of each phase of a training."""
+    found: dict[str, list[int]] = {}
+    for step in range(made.steps):
+        found.setdefault(made.begin(step), []).append(step)
+    return found
+
+
 def seeded(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 

@@ -6,6 +6,7 @@ elsewhere. Kernels and gradients do not run.
 
 import pytest
 import torch
+from conftest import phases_of
 from declared import FAMILIES, LEARNED, MODELS, learner_class
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -96,6 +97,18 @@ def test_a_step_reads_nothing_back_and_brings_nothing(method, images, model, tra
         devices.from_now = True
         under_way.advance()
     assert {value.device.type for value in under_way.total.values()} == {"cuda"}
+
+
+@pytest.mark.parametrize("model", FAMILIES.values(), ids=FAMILIES)
+@pytest.mark.parametrize("method", LEARNED)
+def test_so_do_the_steps_of_every_later_phase(method, model, training_of):
+    under_way = training_of(method, MNIST, model)
+    for first, *_ in list(phases_of(under_way.learner).values())[1:]:
+        under_way.step = first
+        with OnOneDevice(from_now=False) as devices:
+            under_way.advance()
+            devices.from_now = True
+            under_way.advance()
 
 
 @pytest.mark.parametrize("model", MODELS, ids=str)

@@ -271,7 +271,7 @@ def test_a_timing_batch_has_a_row_per_step(tmp_path):
     done = run(args)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert {*TIMING, "protocol", *METRICS} == set(table)
+    assert {*TIMING, "protocol", "digest", *METRICS} == set(table)
     assert list(table["step"]) == [1, 2, 40] and list(table["seconds"]) == [0.25, 0.5, 10]
     same = {"dataset": "made", "measurement": "some", "method": "dice", "seed": 3, "images": 3, "threads": 2}
     assert (table[[*same, "device"]] == [*same.values(), "a processor, old"]).all(axis=None)
@@ -410,7 +410,7 @@ def test_a_timing_batch_under_the_paper_s_protocol_is_a_mosaic_at_every_step(tmp
     args, arrays = made(tmp_path, PATCH, steps=2, protocol="paper", n=66, batch=64)
     quality.main(args)
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert {*TIMING, "protocol", *MOSAIC_METRICS} == set(table)
+    assert {*TIMING, "protocol", "digest", *MOSAIC_METRICS} == set(table)
     error = ((arrays["clean"][:64] / 255 - arrays["estimates"].astype(float)) ** 2).mean((1, 2, 3, 4))
     np.testing.assert_allclose(table["psnr"], -10 * np.log10(error), rtol=1e-6)
 
@@ -618,7 +618,7 @@ def test_the_accuracy_of_digits_is_what_the_classifier_sees(tmp_path, monkeypatc
     y[10:] = (fresh[10:] / 255).swapaxes(1, 2)
     np.save(tmp_path / "test.y.npy", y)
     np.save(tmp_path / "test.side_info.npy", pack(told))
-    store.save_json(tmp_path / "test.json", PATCH)
+    store.save_json(tmp_path / "test.json", PATCH | {"dataset": "d", "measurement": "m"})
     measured = ["--y", str(tmp_path / "test.y.npy"), "--side-info", str(tmp_path / "test.side_info.npy")]
     digits.main(flags(estimates=tmp_path / "restored.npy", **others) + measured)
     table = pd.read_csv(tmp_path / "digits.csv")

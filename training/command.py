@@ -87,7 +87,8 @@ def main(make: type[Learner]) -> None:
         files.check(named)
         made_of |= {"threads": args.threads, "precision": "bfloat16" if has_bfloat16(where) else "float32"}
         made_of |= {"selected": selection.choose(learner)} if selection else {}
-        models.save(args.output / "model.pt", learner.networks, images.shape)
+        kept = {name: network for name, network in learner.networks.items() if name not in learner.only_in_training}
+        models.save(args.output / "model.pt", kept, images.shape)
         save_curve(args.output, curve, options["batch_size"], images.shape)
         save_log(args.output, learner, log, made_of)
         if not goes_on:
