@@ -28,7 +28,7 @@ GROUPS = {
     "trained on measurements alone": lambda seen: seen["learned"] and seen["clean"] not in CONTROLS,
     "controls, which see clean images or each image twice": lambda seen: seen["clean"] in CONTROLS,
 }
-README_HEAD = "| methods | |\n|---|---|\n"
+README_HEAD = "| methods | each with a page: idea, formulas, what it sees, options, cost |\n|---|---|\n"
 MADE = "<!-- Made by `make method-pages` of the method's docstrings, rules.smk, method.yaml and rates: edit those. -->\n\n"
 
 
