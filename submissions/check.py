@@ -13,6 +13,7 @@ import numpy as np
 
 import store
 from bench import method_facts
+from measurements import files
 from options import parser_of
 
 
@@ -21,13 +22,13 @@ def checked(restored: Path, y: Path, first_images: int | None = None) -> np.ndar
 
     They must be as many as the measurements, or `first_images`; of their shape, floating-point, finite and in [0, 1].
     """
-    facts, beside = store.describe(y), restored.with_suffix(".json")
+    measured, digest, beside = files.load(y), store.describe(y)["digests"]["y"], restored.with_suffix(".json")
     if not beside.is_file():
         sys.exit(f"{beside}: no such file; copy the test.json of the measurements that were restored to it")
-    if (digest := store.load_json(beside).get("digest")) != facts["digest"]:
-        said = f"holds the digest {digest}" if digest else "holds no digest"
-        sys.exit(f"{beside}: {said}, and that of {y} is {facts['digest']}; restore these measurements (`make measurements`)")
-    images, measured = store.load_array(restored), store.load_array(y)
+    if (stated := digest_of(store.load_json(beside))) != digest:
+        said = f"holds the digest {stated}" if stated else "holds no digest"
+        sys.exit(f"{beside}: {said}, and that of {y} is {digest}; restore these measurements (`make measurements`)")
+    images = store.load_array(restored)
     shape = measured[:first_images].shape
     if images.shape[1:] != shape[1:]:
         sys.exit(f"{restored}: holds {list(images.shape)}, not images [N, H, W, C] = {list(shape)}")
@@ -40,6 +41,11 @@ def checked(restored: Path, y: Path, first_images: int | None = None) -> np.ndar
     if not 0 <= low <= high <= 1:
         sys.exit(f"{restored}: holds values from {low:.4g} to {high:.4g}; images are finite and in [0, 1], so clip or scale them")
     return images.astype(np.float16)
+
+
+def digest_of(facts: dict) -> str | None:
+    """That of y, as what is handed in states it, or as the facts of measurements do."""
+    return facts.get("digest") or facts.get("digests", {}).get("y")
 
 
 def main() -> None:
@@ -56,8 +62,8 @@ def main() -> None:
 
     with store.clear_errors():
         images, facts = checked(args.restored, args.y, args.first_images), store.describe(args.y)
-        record = {"method": args.method, "seed": None, "submitted": True}
-        record |= {key: facts[key] for key in ("dataset", "measurement", "digest")} | {"protocol": facts.get("protocol", "sound")}
+        record = {"method": args.method, "dataset": facts["dataset"], "measurement": facts["measurement"], "seed": None}
+        record |= {"protocol": facts.get("protocol", "sound"), "digest": facts["digests"]["y"], "submitted": True}
         record |= {"first_images": len(images)} if len(images) < len(store.load_array(args.y)) else {}
         store.save_array(args.output, images)
         store.save_json(args.output.with_suffix(".json"), record)

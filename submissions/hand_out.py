@@ -6,10 +6,10 @@ and how to hand in. The files are those that are scored, with the same digests, 
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
 import store
+from measurements import files
 
 SPLITS = ("train", "test")
 FILES = [f"{split}.{name}" for split in SPLITS for name in ("y.npy", "side_info.npy", "json")]
@@ -17,11 +17,8 @@ BESIDE = ("README.md", "loader.py")  # of this folder
 
 
 def hand_out(measured: Path, output: Path) -> None:
-    """Copy the files of a forward model. Raises SystemExit where y is not what its facts say."""
-    for split in SPLITS:
-        y = measured / f"{split}.y.npy"
-        if (digest := store.digest(store.load_array(y))) != (stated := store.describe(y)["digest"]):
-            sys.exit(f"{y}: its digest is {digest}, and its facts say {stated}; delete both and measure again")
+    """Copy the files of a forward model. Raises SystemExit where they are not what their facts say."""
+    files.check(measured / name for name in FILES)
     for name in FILES:
         with store.replacing(output / name) as partial:
             shutil.copyfile(measured / name, partial)

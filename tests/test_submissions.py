@@ -41,6 +41,12 @@ CONFIG = {
 }
 
 
+def facts_of(y: np.ndarray) -> dict:
+    """Of measurements, as far as it is asked for."""
+    made = {"dataset": "toy", "measurement": "add_noise", "family": "add_noise", "options": {"sigma": 0.1}}
+    return made | {"digests": {"y": store.digest(y)}}
+
+
 def rows(path: Path) -> list[dict]:
     with open(path, newline="") as file:
         return list(csv.DictReader(file))
@@ -62,7 +68,7 @@ def test_an_outsider_whose_method_is_a_shell_script(tmp_path):
     for path in out.rglob("*.json"):
         said = json.loads(path.read_text())
         assert said == json.loads((measured / path.relative_to(out)).read_text())
-        assert said["digest"] == store.digest(np.load(path.with_suffix(".y.npy")))
+        assert said["digests"]["y"] == store.digest(np.load(path.with_suffix(".y.npy")))
 
     subprocess.run(["sh", "-c", OUTSIDER], cwd=tmp_path, check=True)
     snakemake("results/report/mnist5k/table.csv", CONFIG["methods"])
@@ -90,7 +96,7 @@ def test_the_loader_reads_what_the_benchmark_reads(family, shape, tmp_path):
         folder = tmp_path / str(at)
         store.save_array(folder / "test.y.npy", y)
         store.save_array(folder / "test.side_info.npy", stored)
-        store.save_json(folder / "test.json", {"digest": "abc"})
+        store.save_json(folder / "test.json", {"digests": {"y": "abc"}})
         loaded, side_info = loader.load(folder, "test")
         np.testing.assert_array_equal(loaded, y)
         np.testing.assert_array_equal(side_info, from_disk(stored, y.shape))
@@ -106,7 +112,7 @@ def test_what_the_handed_out_page_shows_runs_where_it_is_handed_out(tmp_path, mo
     y, stored = measure(np.full((3, 28, 28, 1), 99, np.uint8), FAMILIES["drop_patch"], seed=0, split="test")
     store.save_array(Path("test.y.npy"), y)
     store.save_array(Path("test.side_info.npy"), stored)
-    store.save_json(Path("test.json"), {"digest": store.digest(y)})
+    store.save_json(Path("test.json"), facts_of(y))
     (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "submissions/README.md").read_text(), re.DOTALL)
     exec(compile(program, "README.md", "exec"), {})
     np.testing.assert_array_equal(checked(Path("mine.npy"), Path("test.y.npy")), y)
@@ -127,7 +133,7 @@ def test_the_loader_is_short_and_needs_numpy_alone():
 def handed_in(tmp_path, command):
     """A function: what `python -m submissions.check` says to estimates and to what stands beside them, of five measurements."""
     y = np.random.default_rng(0).random((5, 8, 6, 1)).astype(np.float16)
-    facts = {"dataset": "toy", "measurement": "add_noise", "digest": store.digest(y)}
+    facts = facts_of(y)
     store.save_array(tmp_path / "test.y.npy", y)
     store.save_json(tmp_path / "test.json", facts)
 
@@ -203,9 +209,10 @@ def test_estimates_of_other_measurements_are_refused(handed_in, beside, said):
 def test_measurements_that_are_not_what_their_facts_say_are_not_handed_out(tmp_path, command):
     for split in ("train", "test"):
         store.save_array(tmp_path / f"{split}.y.npy", np.zeros((2, 4, 4, 1), np.float16))
-        store.save_json(tmp_path / f"{split}.json", {"digest": "0123456789ab"})
+        store.save_json(tmp_path / f"{split}.json", facts_of(np.ones((2, 4, 4, 1), np.float16)))
     outcome = command("submissions.hand_out", "--measured", tmp_path, "--output", tmp_path / "out")
-    assert outcome.code == 1 and "train.y.npy: its digest is" in outcome.line and not (tmp_path / "out").exists()
+    assert outcome.code == 1 and "train.y.npy: was altered after it was measured" in outcome.line
+    assert not (tmp_path / "out").exists()
 
 
 # --- the configuration ---------------------------------------------------------------------------------------------------------
