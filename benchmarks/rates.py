@@ -90,7 +90,8 @@ def training(bench: Bench, name: str, row: dict, measured: Measured, clean: torc
     options = {option: value for option, value in row["train"].items() if option not in BUDGET}
     learner = learner_of(name)(bench.images, measured.forward, bench.generator(), **options)
     learner.steps = 10_000
-    data = {"y": torch.from_numpy(measured.y).half(), "side_info": torch.from_numpy(measured.stored), "x": clean}
+    data = {"y": torch.from_numpy(measured.y).half(), "side_info": torch.from_numpy(measured.stored)}
+    data |= {f"{name}_again": values for name, values in data.items()} | {"x": clean}
     seconds = []
     for batch in BATCHES:
         step = engine(learner, data, batch, bench.generator(), record=False)
