@@ -92,6 +92,11 @@ class Runs:
         """The file that holds a method's restorations from elsewhere."""
         return self.methods[name]["restored"].replace("{dataset}", dataset).replace("{measurement}", measurement)
 
+    def beside(self, wildcards) -> list[str]:
+        """Input function: the facts that were handed in with such a file; without them its check says what is missing."""
+        path = Path(self.given(wildcards.dataset, wildcards.measurement, wildcards.method)).with_suffix(".json")
+        return [str(path)] if path.is_file() else []
+
     def measured(self, wildcards) -> list[str]:
         """Input function: the measured test split of every forward model of the data set."""
         folder = f"{self.results}/measured/{wildcards.dataset}"

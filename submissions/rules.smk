@@ -1,6 +1,4 @@
 # Restorations that were made elsewhere are checked and scored like any other; `make measurements` writes what it takes to make them.
-from pathlib import Path
-
 import datasets
 from config.command_line import flags, options_on
 from config.provenance import code_of
@@ -38,17 +36,12 @@ rule hand_out:
         "python -m submissions.hand_out --measured {params.measured:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
-def beside(restored):
-    """The facts that are handed in with a file; without them its check says what is missing."""
-    return [str(path) for path in [Path(restored).with_suffix(".json")] if path.is_file()]
-
-
 if SUBMITTED:
 
     rule submitted:
         input:
             restored=lambda wildcards: RUNS.given(wildcards.dataset, wildcards.measurement, wildcards.method),
-            beside=lambda wildcards: beside(RUNS.given(wildcards.dataset, wildcards.measurement, wildcards.method)),
+            beside=RUNS.beside,
             y="<measured>/test.y.npy",
         output:
             images="<results>/restored/{dataset}/{measurement}/{method}/test.npy",
