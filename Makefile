@@ -5,13 +5,23 @@ CONFIG ?= config/paper.yaml
 DATA_DIR ?= data
 RULES := $(sort $(foreach file,$(wildcard */*.smk */*/*/*.smk),$(firstword $(subst /, ,$(file)))))
 
-.PHONY: published help demo cost rates restore test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
+.PHONY: published help demo measurements new-method method-pages cost rates restore test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: .venv/ready  ## the quick benchmark on real digits: minutes, no download but packages
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
+
+measurements: .venv/ready  ## what a method elsewhere needs to be scored here, in results/…/handout: make measurements CONFIG=config/quick.yaml
+	$(BIN)/snakemake measurements --cores $(CORES) --configfile $(CONFIG)
+
+new-method: KIND ?= classical
+new-method: .venv/ready  ## a method to start from, methods/NAME: make new-method NAME=mine KIND=learned (or classical)
+	$(BIN)/python -m methods.new $(NAME) --kind $(KIND)
+
+method-pages: .venv/ready  ## docs/methods and the README's list once more, from docstrings, rules, method.yaml and rates
+	$(BIN)/python -m config.method_pages
 
 cost: .venv/ready  ## what a run will cost on this machine: make cost CONFIG=config/paper.yaml CORES=8
 	$(BIN)/python -m config.cost --configfile $(CONFIG) --cores $(CORES)

@@ -49,6 +49,8 @@ include: "metrics/rules.smk"
 
 
 for name, method in config["methods"].items():
+    if "restored" in method:  # made elsewhere: submissions/
+        continue
     prefix_ = f"{name}_"
 
     module:
@@ -69,6 +71,7 @@ RUNS = Runs(workflow, config)  # refuses a method whose rules name what it may n
 
 include: "reports/rules.smk"
 include: "pictures/rules.smk"
+include: "submissions/rules.smk"
 
 
 onstart:

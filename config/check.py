@@ -1,18 +1,17 @@
 """Check a configuration before any job starts: one line that names the key and the remedy, or the complete configuration."""
 
-import difflib
 import math
+import os
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
-
-import jsonschema
 
 import datasets
 import protocols
 from bench import method_facts
 from config import paths
 from config.schema import assembled, family_of, forward_model
+from config.validate import ConfigError, suggest, validate, with_numbers
 from measurements.forward import find, names
 from metrics import declared
 from options import LARGEST, schemas_of
@@ -20,15 +19,12 @@ from options import LARGEST, schemas_of
 METHODS = Path(__file__).parent.parent / "methods"
 
 
-class ConfigError(Exception):
-    """What is wrong, in one line."""
-
-
 def check(config: dict) -> dict:
     """The configuration with every default filled in; the protocol as the text that facts and tables hold. Raises ConfigError.
 
     Each method comes out as its facts (bench/method_facts.py) with "folder", and with {option: value} for "train" and "restore";
-    of these, "for" holds what is another on some data set. "seeds" comes out as {data set: list}.
+    of these, "for" holds what is another on some data set. Restorations from elsewhere have "restored" and no folder. "seeds"
+    comes out as {data set: list}.
     """
     schema = assembled()
     config = dict(config)
@@ -81,64 +77,6 @@ def check_values(value, where: str) -> None:
             check_values(each, path)
     elif isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= LARGEST):
         raise ConfigError(f"{where}: {value} is not a number to use; it must be finite and at most {LARGEST}")
-
-
-def with_numbers(value, schema: dict):
-    """The value with numbers where the schema wants numbers: `--config` hands over "7" as text, and YAML reads 1e-4 as text.
-
-    A whole number may be written as 7.0. What is no number stays as it is, for `validate` to refuse.
-    """
-    if isinstance(value, dict):
-        patterns, more = schema.get("patternProperties", {}), schema.get("additionalProperties")
-
-        def schema_of(key) -> dict:
-            matching = [each for pattern, each in patterns.items() if re.search(pattern, str(key))]
-            known = schema.get("properties", {}).get(key) or next(iter(matching), more)
-            return known if isinstance(known, dict) else {}
-
-        return {key: with_numbers(each, schema_of(key)) for key, each in value.items()}
-    if isinstance(value, list):
-        return [with_numbers(each, schema.get("items", {})) for each in value]
-    if schema.get("type") in ("integer", "number") and isinstance(value, str | float):
-        try:
-            number = float(value)
-        except ValueError:
-            return value
-        return int(number) if number.is_integer() and (schema["type"] == "integer" or isinstance(value, str)) else number
-    return value
-
-
-def validate(value, schema: dict, where: str) -> None:
-    """Raise ConfigError for the first thing in `value` that the JSON schema does not allow."""
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
-        path = ".".join(filter(None, [where, *map(str, error.absolute_path)]))
-        inside = f"{path}." if path else ""
-        if error.validator == "additionalProperties":
-            patterns = error.schema.get("patternProperties", {})
-            known = [*error.schema.get("properties", {}), *map(bare, patterns)]
-            strange = next(key for key in error.instance if key not in known and not any(re.search(p, key) for p in patterns))
-            raise ConfigError(f"{inside}{strange}: no such key{suggest(strange, known)}")
-        if error.validator == "required":
-            missing = next(key for key in error.validator_value if key not in error.instance)
-            raise ConfigError(f"{inside}{missing}: is missing{described(error.schema.get('properties', {}).get(missing, {}))}")
-        if error.validator == "anyOf":  # the deepest of the reasons is of the alternative that was meant
-            cause = max(error.context, key=lambda each: (len(each.path), {"type": 0, "enum": 1}.get(each.validator, 2)))
-            raise ConfigError(f"{path}: {cause.message}{described(error.schema)}")
-        raise ConfigError(f"{path or 'the file'}: {error.message}{described(error.schema)}")
-
-
-def bare(pattern: str) -> str:
-    """The family that a pattern of the schema begins with."""
-    return pattern.removeprefix("^").split("(")[0]
-
-
-def described(schema: dict) -> str:
-    return f" ({schema['description']})" if "description" in schema else ""
-
-
-def suggest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known) or 'none'}"
 
 
 def under_protocol(config: dict) -> dict:
@@ -206,6 +144,10 @@ def check_whole(config: dict) -> None:
 
 def complete(name: str, given: dict) -> dict:
     """A method's folder, its facts and all its options."""
+    if "restored" in given:
+        return submitted(name, given)
+    if "seconds" in given:
+        raise ConfigError(f"methods.{name}.seconds: is for restorations from elsewhere; add `restored` or remove it")
     if "folder" in given:
         folder = Path(path_of(f"methods.{name}.folder", given["folder"], paths.importable)).resolve()
         path_of(f"methods.{name}.folder", str(folder), paths.importable)  # where it lies below the current folder, this one too
@@ -235,7 +177,26 @@ def complete(name: str, given: dict) -> dict:
         raise ConfigError(f"methods.{name}.model: {why}")
     method = facts._asdict() | {"folder": str(folder), "title": given.get("title", own_title)}
     method["model"] = str(Path(model).expanduser().resolve()) if model else ""
-    declared_options = {"train": facts.train, "restore": facts.restore | method_facts.EVERY_RESTORATION}
+    return with_options(name, method, given)
+
+
+def submitted(name: str, given: dict) -> dict:
+    """The same for restorations that were made elsewhere: no folder, no options but how many of the first images there are."""
+    others = [key for key in ("folder", "like", "model", "train") if key in given]
+    others += [f"for.{dataset}.train" for dataset, options in given.get("for", {}).items() if "train" in options]
+    if others:
+        raise ConfigError(f"methods.{name}.{others[0]}: nothing is run where `restored` names a file; remove one of the two")
+    if strange := set(re.findall("{.*?}", given["restored"])) - set(known := ("{dataset}", "{measurement}")):
+        raise ConfigError(f"methods.{name}.restored: {min(strange)} stands for nothing; there are {', '.join(known)}")
+    path_of(f"methods.{name}.restored", re.sub("[{}]", "", given["restored"]))
+    facts = method_facts.MethodFacts(given.get("title", name.replace("_", " ")), {}, {}, {}, {}, False, False, False)
+    own = {"restored": os.path.expanduser(given["restored"])} | ({"seconds": given["seconds"]} if "seconds" in given else {})
+    return with_options(name, facts._asdict() | own, given)
+
+
+def with_options(name: str, method: dict, given: dict) -> dict:
+    """A method's facts with the values of its options in the place of their schemas."""
+    declared_options = {"train": method["train"], "restore": method["restore"] | method_facts.EVERY_RESTORATION}
     for section, schemas in declared_options.items():
         defaults = {option: schema["default"] for option, schema in schemas.items() if "default" in schema}
         method[section] = defaults | chosen(given.get(section, {}), schemas, f"methods.{name}.{section}")

@@ -79,7 +79,7 @@ def run_from(home: str, config: dict) -> None:
     except ValueError as error:
         raise WorkflowError(f"the folder of this repository: {error}") from None
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    outside = [str(Path(method["folder"]).parent) for method in config["methods"].values()]
+    outside = [str(Path(method["folder"]).parent) for method in config["methods"].values() if "folder" in method]
     found = [home, *(path for path in outside if path != str(Path(home) / "methods")), os.environ.get("PYTHONPATH")]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, found)))
 

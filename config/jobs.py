@@ -66,6 +66,8 @@ def to_run(workflow, config: dict, runs: Runs) -> list[Job]:
 
 def jobs_of(config: dict, runs: Runs, dataset: str, run: Run, speed: Speed | None) -> list[Job]:
     method, learned = config["methods"][run.method], runs.learned(dataset, run)
+    if "restored" in method:
+        return []  # a file is checked and copied
     train, restore = (options_on(method, part, dataset) for part in ("train", "restore"))
     count, kind = images(config, dataset, "test"), "networks" if learned else "arrays"
     few = min(count, restore.get("first_images", count)) if count else None

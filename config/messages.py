@@ -12,10 +12,12 @@ from config.jobs import Job
 
 def shown_config(config: dict) -> str:
     """The complete configuration as YAML, without what differs between machines."""
-    parts = ("model", "train", "restore", "for")
-    methods = {name: {k: m[k] for k in parts if m[k]} for name, m in config["methods"].items()}
+    parts = ("restored", "seconds", "model", "train", "restore", "for")
+    methods = {name: {k: m[k] for k in parts if m.get(k)} for name, m in config["methods"].items()}
     for name, method in config["methods"].items():
-        if (kind := Path(method["folder"]).name) != name:  # a variant
+        if "restored" in method:
+            methods[name] = {"title": method["title"]} | methods[name]
+        elif (kind := Path(method["folder"]).name) != name:  # a variant
             methods[name] = {"like": kind, "title": method["title"]} | methods[name]
     shown = {"datasets": config["datasets"] | config["absent"]}
     shown |= {"images": config["images"]} if config["images"] else {}

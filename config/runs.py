@@ -1,6 +1,7 @@
 """Which runs a configuration asks for: every method on every forward model that it applies to, once for each seed."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from snakemake.exceptions import WorkflowError
@@ -75,6 +76,9 @@ class Runs:
         """Why a method is not run on a forward model, as the rest of a sentence that its title begins; "" where it is run."""
         if self.sees[name]["clean"] in CONTROLS and not datasets.has_clean(dataset):
             return "learns from clean images or from a second measurement of each, and there are none"
+        if "restored" in self.methods[name]:
+            given = self.given(dataset, measurement, name)
+            return "" if Path(given).is_file() else f"was not handed in: there is no {given}"
         trait = mismatch(self.methods[name]["applies"], traits)
         if not trait:
             return ""
@@ -83,6 +87,15 @@ class Runs:
     def path(self, stop: str, dataset: str, run: Run, file: str) -> str:
         """Where a run's file lies at one stop: restored, scores or models."""
         return "/".join(filter(None, [self.results, stop, dataset, *run, file]))
+
+    def given(self, dataset: str, measurement: str, name: str) -> str:
+        """The file that holds a method's restorations from elsewhere."""
+        return self.methods[name]["restored"].replace("{dataset}", dataset).replace("{measurement}", measurement)
+
+    def beside(self, wildcards) -> list[str]:
+        """Input function: the facts that were handed in with such a file; without them its check says what is missing."""
+        path = Path(self.given(wildcards.dataset, wildcards.measurement, wildcards.method)).with_suffix(".json")
+        return [str(path)] if path.is_file() else []
 
     def measured(self, wildcards) -> list[str]:
         """Input function: the measured test split of every forward model of the data set."""
@@ -96,13 +109,17 @@ class Runs:
     def learned(self, dataset: str, run: Run) -> bool:
         return self.methods[run.method]["learned"]
 
-    def timed(self, dataset: str, run: Run) -> bool:
-        """One run of each method, that of the first seed: time does not depend on it."""
+    def first(self, dataset: str, run: Run) -> bool:
+        """One run of each method, that of the first seed."""
         return run.seed in ("", self.seeds[dataset][0])
+
+    def timed(self, dataset: str, run: Run) -> bool:
+        """One run of each method that runs here: time does not depend on the seed."""
+        return self.first(dataset, run) and "restored" not in self.methods[run.method]
 
     def pictured(self, dataset: str, run: Run) -> bool:
         """One restoration of each method for the figure; what is as measured stands there anyway."""
-        return run.method != "as_measured" and self.timed(dataset, run)
+        return run.method != "as_measured" and self.first(dataset, run)
 
     def sampled(self, dataset: str, run: Run) -> bool:
         """Every run of a method that has a posterior."""

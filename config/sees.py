@@ -67,10 +67,17 @@ CONTROLS = ("train", "measured twice")  # what a control alone sees: clean train
 def sees(workflow, config: dict) -> dict[str, dict]:
     """What each method sees: {"clean": …, "theta": the splits whose side information it has, "learned": …}.
 
+    Of restorations from elsewhere it is not known: both are "submitted", with the "seconds" of an image, if stated.
+
     Raises WorkflowError, in one line that names the rule and the input, where a method names what it may not see.
     """
-    facts = {}
+    facts: dict[str, dict] = {}
     for method, rules in rules_of(workflow, config).items():
+        given = config["methods"][method]
+        if "restored" in given:  # what it saw elsewhere is not known here
+            stated = {"seconds": given["seconds"]} if "seconds" in given else {}
+            facts[method] = {"clean": "submitted", "theta": "submitted", "learned": False} | stated
+            continue
         inputs = {step: checked(config, method, step, rules) for step in rules}
         names = {name for found in inputs.values() for name in found}
         training = bool({"side_info", "side_info_again"} & inputs.get("train", set())) or "train_side_info" in names

@@ -49,7 +49,7 @@ def span(numbers: pd.Series) -> str:
 def table_caption(values: pd.DataFrame, methods: pd.DataFrame, notes: str = "") -> str:
     """`notes` as from `notes`."""
     protocol = protocol_of(values)
-    seeds, timed = values["seeds"][values["seeds"] > 0], methods.dropna(subset="ms_per_image")
+    seeds, timed = values["seeds"][values["seeds"] > 0], methods.dropna(subset=["ms_per_image", "device"])
     facts = {
         "images": f"{values['images'].max():,}",
         "replicates": f"{REPLICATES:,}",
@@ -60,6 +60,7 @@ def table_caption(values: pd.DataFrame, methods: pd.DataFrame, notes: str = "") 
     pasted = [text("pasted", protocol)] if shown.second(values) else []
     original = [text("original", protocol)] if values["original"].notna().any() else []
     of_rows = [*fewer_images(values, methods), *seeds_apart(values, methods)]
+    of_rows += [text("submitted")] if "submitted" in set(methods["clean"]) else []
     parts = [caption("table", protocol, **facts), *pasted, *of_rows, *metric_notes(values), *original, *absent_metrics(values)]
     return " ".join(filter(None, [*parts, notes]))
 

@@ -15,6 +15,7 @@ SECTIONS = {  # by what a method sees of clean images
     "measured afresh": "sees clean images measured afresh at every step",
     "measured twice": "sees two measurements of each training image: a control, not a competitor",
     "train": "sees clean images: an upper bound, not a competitor",
+    "submitted": "submitted: restored elsewhere, so that what it has seen is not known here",
 }
 CONTROLS = ("measured twice", "train")  # sections of methods that compete with no other
 
@@ -75,13 +76,14 @@ def method_facts(values, timing, training, sees: dict, order: list[str], titles:
             sys.exit(f"--sees says {seen['clean']!r} of {method}; what it sees of clean images is one of {list(SECTIONS)}")
         for measurement in values["measurement"][values["method"] == method].unique():
             cell = (measurement, method)
-            if len(times) and cell not in times.index:
+            if len(times) and cell not in times.index and seen["clean"] != "submitted":
                 sys.exit(f"no timing of {dataset}/{measurement}/{method}; give its timing.csv after --timing")
             if seen["learned"] and len(sizes) and cell not in sizes.index:
                 sys.exit(f"no model of {dataset}/{measurement}/{method}; give its train.json after --models")
             row = {"dataset": dataset, "method": method, "measurement": measurement}
             row |= {"title": files.title(method, titles), **seen, "parameters": sizes.get(cell, np.nan)}
-            rows.append(row | (times.loc[cell].to_dict() if cell in times.index else {}))
+            stated = {"ms_per_image": 1000 * sees[method]["seconds"]} if "seconds" in sees[method] else {}
+            rows.append(row | (times.loc[cell].to_dict() if cell in times.index else stated))
     columns = [*rows[0], *(column for column in times if column not in rows[0])]
     return pd.DataFrame(rows, columns=columns)
 

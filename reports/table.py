@@ -86,8 +86,9 @@ def main(arguments: list[str] | None = None) -> None:
     add("--measured-facts", nargs="*", type=files.pair, default=[], metavar="NAME=JSON",
         help="measurement=train.json, the facts of each measured training split")  # fmt: skip
     add("--sees", type=files.mapping, required=True, metavar="JSON",
-        help='{method: {"clean": "no"|"measured afresh"|"measured twice"|"train", "theta": "no"|"train"|"test"|"train, test", '
-             '"learned": true|false}}, or a file that holds it')  # fmt: skip
+        help='{method: {"clean": "no"|"measured afresh"|"measured twice"|"train"|"submitted", '
+             '"theta": "no"|"train"|"test"|"train, test"|"submitted", "learned": true|false, '
+             '"seconds": of an image, if stated for submitted ones}}, or a file that holds it')  # fmt: skip
     add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
     add("--order", type=files.names, required=True, help="the methods in the order of the rows, between spaces")
     add("--measurements", type=files.names, required=True, help="the measurements in order, between spaces")
@@ -108,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
         values["ceiling"] = values["metric"].map(ceilings(given.ceilings)).astype(float)
         methods = facts.method_facts(values, timing, training, given.sees, given.order, given.titles)
 
-        unsupervised = set(methods["method"][~methods["clean"].isin(facts.CONTROLS)])
+        unsupervised = set(methods["method"][~methods["clean"].isin([*facts.CONTROLS, "submitted"])])
         values = statistics.placed(values, replicates, unsupervised)
         differences = statistics.compare(values, replicates, unsupervised, given.reference)
 

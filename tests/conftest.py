@@ -128,13 +128,14 @@ def batch_of(model: ForwardModel, count: int = 6, shape: tuple[int, int, int] = 
 
 
 class World:
-    """Eight images of squares to train on and eight to restore, on the disk, measured by every forward model that is found."""
+    """Eight images of squares to train on and eight to hold out and to restore, on the disk, measured by every forward model."""
 
     def __init__(self, folder: Path, command, rules: dict[str, dict]):
         self.folder, self.command, self.rules, self.trained, self.kept = folder, command, rules, {}, {}
         values = np.random.default_rng(0).integers(0, 256, (2 * IMAGES, 7, 7, 1), np.uint8)
         images = np.kron(values, np.ones((1, 4, 4, 1), np.uint8))
-        for split, part in (("train", images[:IMAGES]), ("train_again", images[:IMAGES]), ("test", images[IMAGES:])):
+        learnt, held = images[:IMAGES], images[IMAGES:]
+        for split, part in {"train": learnt, "train_again": learnt, "validation": held, "test": held}.items():
             clean = folder / "results/clean/toy" / f"{split}.npy"
             store.save_array(clean, part)
             for family, model in FAMILIES.items():

@@ -1,4 +1,4 @@
-"""What the README and docs/ say can be done, can be done: their commands, configurations, programs, links and numbers.
+"""What the README, the pages beside it and docs/ say can be done, can be: commands, configurations, programs, links, numbers.
 
 Fenced blocks are read from the pages.
 
@@ -32,7 +32,8 @@ import store
 from bench import method_facts
 
 ROOT = Path(__file__).parent.parent
-FILES = [ROOT / "README.md", ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OTHERS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md", "submissions/README.md")
+FILES = [*map(ROOT.joinpath, OTHERS), *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/methods").glob("*.md"))]
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in FILES}
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))

@@ -4,8 +4,6 @@ What a recording (training/recording.py) does not allow shows without a GPU: a v
 elsewhere. Kernels and gradients do not run.
 """
 
-import sys
-
 import pytest
 import torch
 from conftest import phases_of
@@ -62,8 +60,8 @@ def gpu(monkeypatch):
     monkeypatch.setattr("networks.precision.has_bfloat16", lambda where: False)
     monkeypatch.setattr(torch.nn.Module, "to", lambda network, *where, **how: network)  # layers are made in their place
     for method in LEARNED:  # `with_default_weights` reads its seed
-        module = sys.modules[learner_class(method).__module__]
-        monkeypatch.setattr(module, "with_default_weights", lambda kind, _, *a, **k: build(kind, *a, **k), raising=False)
+        names = learner_class(method).__init__.__globals__
+        monkeypatch.setitem(names, "with_default_weights", lambda kind, _, *a, **k: build(kind, *a, **k))
     forward._on_device.cache_clear()  # constants of one test are no good in another
     with FakeTensorMode(), torch.device("cuda"):
         yield MadeUp()

@@ -135,7 +135,7 @@ def check_pair(args: argparse.Namespace, facts: dict) -> None:
     if args.y_again:
         again = store.describe(args.y_again)
         same = all(facts[key] == again[key] for key in ("dataset", "family", "options", "images"))
-        if not same or facts["digest"] == again["digest"]:
+        if not same or facts["digests"]["y"] == again["digests"]["y"]:
             sys.exit(f"{args.y_again}: not a second measurement of the images of {args.y}; measure them by the split train_again")
 
 
