@@ -14,7 +14,7 @@ class Cell(NamedTuple):
     @property
     def marks(self) -> str:
         """What stands behind the text: † where it is tied, ‡ where its seeds lie apart."""
-        return "†" * self.tied + "‡" * self.apart
+        return "†" * bool(self.tied) + "‡" * bool(self.apart)
 
 
 class Column(NamedTuple):
