@@ -37,7 +37,7 @@ rule write_pictures:
         measured=RUNS.measured,
         restored=RUNS.files("restored", "test.npy", RUNS.pictured),
     output:
-        multiext("<results>/report/{dataset}/restorations", *FIGURE),
+        of_report(RESTORATIONS),
         "<results>/report/{dataset}/summary.txt",
         directory("<results>/report/{dataset}/restored"),
     log:

@@ -25,6 +25,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 CAPTION = Path(__file__).with_name("caption.md")
 PICTURE_WIDTH, HEADING = 2.2, 0.35  # inches in the figure
+LOWEST, HIGHEST = 0.4, 4.4  # inches: a row, however flat or tall its picture is
 
 
 def whole(path: Path, pictures: list[dict]) -> Iterator[np.ndarray]:
@@ -54,7 +55,7 @@ def draw(panels: dict[str, list[tuple[str, list[np.ndarray]]]]) -> plt.Figure:
     """{measurement: [(row label, pictures)]} → a figure with a column for each label and a row for each picture."""
     across = max(len(columns) for columns in panels.values())
     shapes = [picture.shape for columns in panels.values() for picture in columns[0][1]]
-    heights = [PICTURE_WIDTH * height / width for height, width, _ in shapes]
+    heights = [min(HIGHEST, max(LOWEST, PICTURE_WIDTH * height / width)) for height, width, _ in shapes]
     figure, axes = plt.subplots(
         len(shapes), across, squeeze=False, layout="constrained", gridspec_kw={"height_ratios": heights},
         figsize=(across * PICTURE_WIDTH, sum(heights) + HEADING * len(panels)),

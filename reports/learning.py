@@ -63,7 +63,9 @@ def draw(points: pd.DataFrame, measurements: list[str], methods: list[str], titl
     handles = [plt.Line2D([], [], **styles[method]) for method in shown]
     labels = [files.title(method, titles) for method in shown]
     if shown:
-        figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
+        legend = figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
+        for text in legend.get_texts():
+            text.set_parse_math(False)  # a title may hold $
     return figure
 
 

@@ -9,7 +9,9 @@ TABLES = [f"{name}.csv" for name in ("table", "differences", "seeds", "methods",
 TABLES += [f"{name}.{end}" for name in ("table", "details", "differences", "seeds") for end in ("md", "tex")]
 TABLES += ["notes.json", "summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
-RESTORATIONS, MSE_TIME, LEARNING = ([f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time", "learning"))
+RESTORATIONS, MSE_TIME, LEARNING, LOSSES = (
+    [f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time", "learning", "losses")
+)
 LEARNING.append("learning.csv")
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
 WITH_POSTERIOR = [name for name in config["datasets"] if RUNS.chosen(name, RUNS.sampled)]  # data sets
@@ -18,13 +20,40 @@ TITLES = json.dumps({name: method["title"] for name, method in config["methods"]
 SCORED = "|".join(datasets.with_clean())
 WITH_CURVES = [name for name in config["datasets"] if datasets.has_clean(name) and RUNS.chosen(name, RUNS.learned)]
 OF_SCORES = {
-    name: [*TABLES, *MSE_TIME, *(LEARNING if name in WITH_CURVES else []), *(POSTERIOR if name in WITH_POSTERIOR else [])]
+    name: [*TABLES, *MSE_TIME, "browser.json", *([*LEARNING, *LOSSES] if name in WITH_CURVES else []), *(POSTERIOR if name in WITH_POSTERIOR else [])]
     for name in datasets.with_clean()
 }
 REPORTED = {
     name: [f"{config['results']}/report/{name}/{file}" for file in (*RESTORATIONS, *OF_SCORES.get(name, []))]
     for name in config["datasets"]
 }
+SHOWN = {  # by `snakemake --report`, with what stands there as each one's name; captions/report/NAME.rst says what it is
+    "table.md": "quality of the restored images",
+    "details.md": "details",
+    "differences.md": "differences and ranks",
+    "seeds.md": "seeds",
+    "posterior.md": "posterior samples",
+    "restorations.png": "restorations",
+    "mse_time.png": "error against time",
+    "learning.png": "learning curves",
+    "losses.png": "losses",
+    "posterior.png": "posterior samples",
+}
+
+
+def of_report(files):
+    """A data set's files in the report, those that `snakemake --report` shows marked so."""
+    marked = []
+    for file in files:
+        path = f"{config['results']}/report/{{dataset}}/{file}"
+        if file in SHOWN:
+            kind = "figure" if file.endswith(".png") else "table"
+            labels = {"shows": SHOWN[file], "kind": kind}
+            path = report(path, caption=f"captions/report/{file.partition('.')[0]}.rst", category="{dataset}", labels=labels)
+        marked.append(path)
+    return marked
+
+
 DECLARED = [f"metrics.{name}" for name in METRICS_TO_RUN]  # found by listing, so no import statement names them
 
 
@@ -48,7 +77,7 @@ rule table:
             if workflow.is_rule(f"ceiling_{name}") and ("labels" not in program.needs or datasets.classes(wildcards.dataset))
         ],
     output:
-        expand("<results>/report/{{dataset}}/{file}", file=TABLES),
+        of_report(TABLES),
     log:
         "<logs>/report/{dataset}.table.log",
     wildcard_constraints:
@@ -79,7 +108,7 @@ rule restorations:
         measured=RUNS.measured,
         restored=RUNS.files("restored", "test.npy", RUNS.pictured),
     output:
-        multiext("<results>/report/{dataset}/restorations", *FIGURE),
+        of_report(RESTORATIONS),
     log:
         "<logs>/report/{dataset}.restorations.log",
     wildcard_constraints:
@@ -102,7 +131,7 @@ rule mse_time:
     input:
         RUNS.files("scores", "timing.csv", RUNS.timed),
     output:
-        multiext("<results>/report/{dataset}/mse_time", *FIGURE),
+        of_report(MSE_TIME),
     log:
         "<logs>/report/{dataset}.mse_time.log",
     conda:
@@ -120,28 +149,6 @@ rule mse_time:
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
 
 
-rule learning:
-    input:
-        RUNS.files("scores", "learning.csv", RUNS.learned),
-    output:
-        multiext("<results>/report/{dataset}/learning", *FIGURE, ".csv"),
-    log:
-        "<logs>/report/{dataset}.learning.log",
-    conda:
-        "../environment.yml"
-    params:
-        results=config["results"],
-        runs=RUNS.names(RUNS.learned),
-        titles=TITLES,
-        order=" ".join(name for name, method in config["methods"].items() if method["learned"]),
-        measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
-        stem=subpath(output[0], strip_suffix=".png"),
-        code=code_of("reports.learning", "reports/captions"),
-    shell:
-        "python -m reports.learning --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
-        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
-
-
 rule posterior:
     input:
         scores=lambda wildcards: [
@@ -155,7 +162,7 @@ rule posterior:
         clean="<results>/clean/{dataset}/test.npy",
         measured=RUNS.measured,
     output:
-        expand("<results>/report/{{dataset}}/{file}", file=POSTERIOR),
+        of_report(POSTERIOR),
     log:
         "<logs>/report/{dataset}.posterior.log",
     conda:
@@ -188,7 +195,7 @@ rule page:
         [file for name in config["datasets"] for file in REPORTED[name]],
         config="<results>/report/config.yaml",
     output:
-        "<results>/report/index.html",
+        report("<results>/report/index.html", caption="captions/report/page.rst", category="the whole report on one page"),
     log:
         "<logs>/report/page.log",
     conda:
@@ -200,10 +207,14 @@ rule page:
         missing=json.dumps({name: why_absent(config, name) for name in config["absent"]}),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
         learning=" ".join(["--learning", *WITH_CURVES] if WITH_CURVES else []),
-        code=code_of("reports.page", "reports/captions", "reports/page.html", *DECLARED),
+        scores=f"{config['results']}/scores",
+        partial="",
+        code=code_of("reports.page", "reports/captions", *(f"reports/page.{end}" for end in ("html", "css", "js")), *DECLARED),
     shell:
-        "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} {params.learning} --config {input.config} "
+        "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} {params.learning} "
+        "--scores {params.scores:q} {params.partial} --config {input.config} "
         "--commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"
 
 
+include: "figures.smk"
 include: "published.smk"
