@@ -5,7 +5,7 @@ CONFIG ?= config/paper.yaml
 DATA_DIR ?= data
 RULES := $(sort $(foreach file,$(wildcard */*.smk */*/*/*.smk),$(firstword $(subst /, ,$(file)))))
 
-.PHONY: published help demo cost rates test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
+.PHONY: published help demo cost rates restore test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -20,6 +20,10 @@ rates: export CUDA_VISIBLE_DEVICES =
 rates: export OMP_NUM_THREADS = 1
 rates: .venv/ready  ## measure benchmarks/rates.csv again, by which `make cost` reckons: half an hour of one core
 	$(BIN)/python -m benchmarks.rates
+
+restore: .venv/ready  ## restore pictures with a trained model: IN=picture-or-folder OUT=folder MODEL=model.pt [SAMPLES=8] [FORCE=1]
+	@test -n "$(IN)" -a -n "$(OUT)" -a -n "$(MODEL)" || { echo "say make restore IN=pictures OUT=folder MODEL=results/…/model.pt"; exit 2; }
+	$(BIN)/python -m pictures.restore --model "$(MODEL)" "$(IN)" "$(OUT)" $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(FORCE),--force)
 
 test: .venv/ready  ## the tests: minutes
 	$(BIN)/python -m pytest -q -n $(CORES) --dist loadfile --no-loadscope-reorder

@@ -23,7 +23,7 @@ if "datasets" not in config:
 
 
 ASKED = copy.deepcopy(config)
-config = complete_config(config)
+config = complete_config(config, workflow.configfiles)
 run_from(workflow.basedir, config)
 
 

@@ -18,6 +18,8 @@ import typing
 from collections.abc import Callable
 from dataclasses import MISSING
 
+LARGEST = 2**32 - 1  # no option, seed or other number of a configuration is larger: PyTorch's generator takes 32 bits of a seed
+SEED = {"type": "integer", "minimum": 0, "maximum": LARGEST}
 TYPES = {"boolean": bool, "integer": int, "number": float, "string": str}
 NAMES = {kind: name for name, kind in TYPES.items()}
 BOUNDS = {  # keyword of JSON schema: how a message says it, and whether a value keeps to it
@@ -76,6 +78,8 @@ def checked(name: str, value, schema: dict):
     right = isinstance(value, bool) == (kind is bool) and isinstance(value, (int, float) if kind is float else kind)
     if right and kind is float:
         right = math.isfinite(value)
+    if right and kind in (int, float):
+        right = abs(value) <= LARGEST
     if not right or not all(keeps(value, schema[key]) for key, (_, keeps) in BOUNDS.items() if key in schema):
         raise ValueError(f"{name} is {value}; it must be {allowed(schema)}")
     return kind(value)

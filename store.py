@@ -7,9 +7,12 @@ A file appears under its name only when all of it is on the disk, so whatever ha
 import contextlib
 import hashlib
 import json
+import math
+import mmap
 import os
+import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,7 +26,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """A name to write under beside `path`; it becomes `path` if the block ends well and vanishes if not."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    host = digest(platform.node())
+    for left in path.parent.iterdir():
+        if (number := _process_of(left.name, f".{path.name}.{host}.")) and not _runs(number):
+            left.unlink(missing_ok=True)  # of a process of this machine that was killed
+    partial = path.with_name(f".{path.name}.{host}.{os.getpid()}.partial")
     try:
         yield partial
         with open(partial, "rb") as file:
@@ -36,9 +43,25 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def _process_of(name: str, start: str) -> int:
+    """The process that writes under a name `{start}{process}.partial`; 0 where it is another name."""
+    middle = name.removeprefix(start).removesuffix(".partial")
+    return int(middle) if name == f"{start}{middle}.partial" and middle.isdecimal() else 0
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # another user's
+    return True
+
+
 def save_array(path: Path, array: np.ndarray) -> None:
-    with replacing(path) as partial, open(partial, "wb") as file:
-        np.save(file, array)
+    with writing_array(path, len(array), array) as rows:
+        rows.append(array)
 
 
 class Rows:
@@ -69,42 +92,66 @@ def writing_array(path: Path, count: int, like: np.ndarray) -> Iterator[Rows]:
         np.lib.format.write_array_header_1_0(file, header)
         begin = file.tell()
         yield Rows(file)
-        if (written := file.tell() - begin) != count * like[0].nbytes:
-            raise ValueError(f"{path}: {written} bytes were written, {count} rows take {count * like[0].nbytes}")
+        if (written := file.tell() - begin) != (wanted := count * math.prod(like.shape[1:]) * like.itemsize):
+            raise ValueError(f"{path}: {written} bytes were written, {count} rows take {wanted}")
 
 
 def load_array(path: Path, mode: str = "r") -> np.ndarray:
     """The array of a `.npy` file, memory-mapped: read-only, or with mode "c" with changes that stay in this process.
 
-    Raises SystemExit where there is none.
+    Raises SystemExit where there is none, or a single value.
     """
     try:
-        return np.load(path, mmap_mode=mode)
+        array = np.load(path, mmap_mode=mode)
     except FileNotFoundError:
         sys.exit(f"{path}: no such file; run the step that makes it (`snakemake {path}`)")
     except OSError as error:
         sys.exit(f"{path}: {error.strerror or error}")
     except (ValueError, EOFError) as error:
         sys.exit(f"{path}: not a complete .npy file ({error}); delete it and run again")
+    if not isinstance(array, np.ndarray):
+        sys.exit(f"{path}: holds several arrays as .npz files do, not one as a .npy file; delete it and run again")
+    if not array.ndim:
+        sys.exit(f"{path}: holds a single value, not an array; delete it and run again")
+    return array
+
+
+def let_go(array: np.ndarray) -> None:
+    """Free the memory that a file mapped by `load_array` has taken so far; it is read again where it is asked for."""
+    if isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.base.madvise(mmap.MADV_DONTNEED)
 
 
 def save_json(path: Path, facts: dict) -> None:
     with replacing(path) as partial:
-        partial.write_text(json.dumps(facts, indent=1) + "\n")
+        partial.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
-def load_json(path: Path) -> dict:
+def load_json(path: Path, keys: Iterable[str] = ()) -> dict:
+    """The facts of a `.json` file. Raises SystemExit where there is none, or one that lacks one of the keys."""
     try:
-        return json.loads(Path(path).read_text())
+        facts = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         sys.exit(f"{path}: no such file; run the step that makes it (`snakemake {path}`)")
     except ValueError as error:
         sys.exit(f"{path}: not valid JSON ({error}); delete it and run again")
+    if not isinstance(facts, dict):
+        sys.exit(f"{path}: holds a {type(facts).__name__}, not facts by their names; delete it and run again")
+    if lacking := [key for key in keys if key not in facts]:
+        sys.exit(f"{path}: lacks {', '.join(lacking)}; delete it and run again")
+    return facts
 
 
-def describe(measured: Path) -> dict:
-    """The facts that travel with SPLIT.y.npy, SPLIT.side_info.npy: data set, split, forward model, seed, digest."""
-    return load_json(measured.with_name(measured.name.split(".")[0] + ".json"))
+def describe(measured: Path, keys: Iterable[str] = ()) -> dict:
+    """The facts that travel with SPLIT.y.npy, SPLIT.side_info.npy: data set, split, forward model, seed, digests.
+
+    Raises SystemExit as `load_json` does.
+    """
+    return load_json(facts_beside(measured), keys)
+
+
+def facts_beside(measured: Path) -> Path:
+    return measured.with_name(measured.name.split(".")[0] + ".json")
 
 
 def digest(value) -> str:

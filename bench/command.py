@@ -32,8 +32,9 @@ from bench.clock import TIMING_BATCH, timed
 from bench.guard import guard, protected_by
 from bench.measured import Measured
 from bench.restoring import SAMPLED_IMAGES, SAMPLES, Restorer, restored, sampled
+from measurements import files
 from measurements.forward import from_facts
-from options import add_options, parser_of
+from options import SEED, add_options, parser_of
 
 
 def main(restore: Restorer, sample: Callable | None = None) -> None:
@@ -48,21 +49,23 @@ def main(restore: Restorer, sample: Callable | None = None) -> None:
     given = {name: getattr(args, name) for name in [*named, *schemas]}
     if any(p.name == "seed" for p in parameters):
         given["seed"] = args.seed or 0
-    facts = store.describe(args.y)
+    facts = store.describe(args.y, files.KEYS)
     with store.clear_errors():
-        y = store.load_array(args.y)
+        y = files.load(args.y)
         if not len(y):
             sys.exit(f"{args.y}: holds no images")
-        stored = store.load_array(args.side_info) if args.side_info else None
+        stored = files.load(args.side_info) if args.side_info else None
         protocol = facts.get("protocol", "sound")
         measured = Measured(y, from_facts(facts), stored, protocols.parse(protocol))[: args.first_images]
-        guard([args.y, *filter(None, [args.side_info]), *(given[name] for name in named)], protected_by(args.y))
+        inputs = [args.y, *filter(None, [args.side_info]), *(given[name] for name in named)]
+        guard(files.with_facts(inputs), protected_by(args.y))
         record = {
             "method": args.method,
             "dataset": facts["dataset"],
             "measurement": facts["measurement"],
             "seed": args.seed,
             "protocol": protocol,
+            "digest": facts.get("digests", {}).get("y"),
         }
         record |= {"options": {name: given[name] for name in schemas}, "threads": args.threads}
         record |= {"first_images": len(measured.y)} if len(measured.y) < len(y) else {}
@@ -71,10 +74,15 @@ def main(restore: Restorer, sample: Callable | None = None) -> None:
             given = {name: value for name, value in given.items() if name in wanted} | {"seed": args.seed or 0}
             draw = functools.partial(sample, **given, count=args.samples)
             estimates, measurements = sampled(draw, measured[:SAMPLED_IMAGES], args.samples)
+            files.check(inputs)
+            store.save_array(args.output, estimates)
+        elif args.timing:
+            estimates, measurements = timed(lambda part: restore(part, **given), measured)
+            files.check(inputs)
+            store.save_array(args.output, estimates)
         else:
-            run = timed if args.timing else restored
-            estimates, measurements = run(lambda part: restore(part, **given), measured)
-        store.save_array(args.output, estimates)
+            measurements = restored(lambda part: restore(part, **given), measured, args.output)
+            files.check(inputs)  # without the facts below, the estimates do not count
         store.save_json(args.output.with_suffix(".json"), record | measurements | {"device": machine.device_name()})
 
 
@@ -94,7 +102,7 @@ def parser_for(name: str, restore: Restorer, named: list[str], schemas: dict, wi
         count = {"type": parser_of("samples", {"type": "integer", "minimum": 1}), "nargs": "?", "const": SAMPLES, "metavar": "K"}
         add("--samples", **count,
             help=f"write K posterior samples of the first {SAMPLED_IMAGES} images instead (%(const)s)")  # fmt: skip
-    add("--seed", type=int, help="seed of the run, for a method that has any randomness")
+    add("--seed", type=parser_of("seed", SEED), help="seed of the run, for a method that has any randomness")
     add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
     add_options(parser, schemas)
     return parser

@@ -104,8 +104,8 @@ def arguments() -> tuple[argparse.Namespace, dict[str, dict]]:
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="<results>/measured/DATASET/MEASUREMENT; clean splits lie in <results>/clean")
-    sees = "the inputs beside y that the method's rule `train` names: side_info, clean"
-    add("--sees", nargs="*", choices=["side_info", "clean"], default=[], help=sees)
+    sees = "the inputs beside y that the method's rule `train` names: side_info, clean; again, for a second measurement"
+    add("--sees", nargs="*", choices=["side_info", "again", "clean"], default=[], help=sees)
     add("--every", type=int, default=500, help="steps between evaluations (%(default)s)")
     add("--images", type=int, default=1000, help="of the validation and of the test split, from the first (%(default)s)")
     add("--seed", type=int, default=0, help="seed of weights and batches (%(default)s)")
@@ -133,6 +133,8 @@ def main() -> None:
         "side_info": args.data / "train.side_info.npy" if "side_info" in args.sees else None,
         "x": clean / "train.npy" if "clean" in args.sees else None,
     }
+    if "again" in args.sees:
+        files |= {f"{name}_again": args.data / f"train_again.{name}.npy" for name in ("y", "side_info")}
     options = {name: getattr(args, name) for name in schemas}
     made_of = {"method": f"{args.method}-selection", "options": options, "seed": args.seed, "data": facts}
     made_of["evaluations"] = [args.every, args.images, args.sees]
@@ -156,7 +158,7 @@ def main() -> None:
         except Unrecordable as reason:
             sys.exit(f"a step could not be recorded ({reason}); run again with --plain")
         except KeyError as error:
-            if not (missing := {"side_info": "side_info", "x": "clean"}.get(error.args[0])):
+            if not (missing := {"side_info": "side_info", "y_again": "again", "x": "clean"}.get(error.args[0])):
                 raise
             sys.exit(f"methods/{args.method}: its training sees more than is given; name {missing} after --sees")
         rows = pd.DataFrame(evaluation.state["rows"])

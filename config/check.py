@@ -1,8 +1,9 @@
 """Check a configuration before any job starts: one line that names the key and the remedy, or the complete configuration."""
 
 import difflib
+import math
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import jsonschema
@@ -10,10 +11,11 @@ import jsonschema
 import datasets
 import protocols
 from bench import method_facts
+from config import paths
 from config.schema import assembled, family_of, forward_model
 from measurements.forward import find, names
 from metrics import declared
-from options import schemas_of
+from options import LARGEST, schemas_of
 
 METHODS = Path(__file__).parent.parent / "methods"
 
@@ -34,11 +36,14 @@ def check(config: dict) -> dict:
         if isinstance(config.get(part), dict):
             config[part] = {name: {} if value is None else value for name, value in config[part].items()}
     config = with_numbers(config, schema)
+    check_values(config, "")
     validate(config, schema, "")
     for key, key_schema in schema["properties"].items():
         if "default" in key_schema:
             config.setdefault(key, key_schema["default"])
+    config |= {"results": path_of("results", config["results"], paths.own_folder)}
     config |= under_protocol(config)
+    config |= {"data_dir": path_of("data_dir", config["data_dir"])}
     for dataset, measurements in config["datasets"].items():
         check_dataset(dataset, measurements, config["protocol"])
     config["seeds"] = of_each(config["datasets"], config["seeds"], schema["properties"]["seeds"]["default"])
@@ -51,7 +56,31 @@ def check(config: dict) -> dict:
     weighted = [name for name, program in declared.programs().items() if "weights" in program.needs]
     if strange := next((name for name in config["metric_weights"] if name not in weighted), None):
         raise ConfigError(f"metric_weights.{strange}: no metric of that name needs weights{suggest(strange, weighted)}")
+    config["metric_weights"] = {
+        name: given | {"path": path_of(f"metric_weights.{name}.path", given["path"])}
+        for name, given in config["metric_weights"].items()
+    }
     return config
+
+
+def path_of(key: str, path: str, usable: Callable[[str], str] = paths.usable) -> str:
+    """A path of the configuration as config/paths.py makes it. Raises ConfigError."""
+    try:
+        return usable(path)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}") from None
+
+
+def check_values(value, where: str) -> None:
+    """Raise ConfigError for a key that is no text, and for a number that is not finite or beyond LARGEST."""
+    if isinstance(value, dict | list):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            path = f"{where}.{key}" if where else str(key)
+            if isinstance(value, dict) and not isinstance(key, str):
+                raise ConfigError(f"{path}: a key must be text; put it between quotes")
+            check_values(each, path)
+    elif isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= LARGEST):
+        raise ConfigError(f"{where}: {value} is not a number to use; it must be finite and at most {LARGEST}")
 
 
 def with_numbers(value, schema: dict):
@@ -177,7 +206,11 @@ def check_whole(config: dict) -> None:
 
 def complete(name: str, given: dict) -> dict:
     """A method's folder, its facts and all its options."""
-    folder = Path(given["folder"]).resolve() if "folder" in given else METHODS / given.get("like", name)
+    if "folder" in given:
+        folder = Path(path_of(f"methods.{name}.folder", given["folder"], paths.importable)).resolve()
+        path_of(f"methods.{name}.folder", str(folder), paths.importable)  # where it lies below the current folder, this one too
+    else:
+        folder = METHODS / given.get("like", name)
     if not (folder / "rules.smk").exists():
         if "folder" in given:
             raise ConfigError(f"methods.{name}.folder: {folder}/rules.smk does not exist")
@@ -197,7 +230,11 @@ def complete(name: str, given: dict) -> dict:
                 known = f"there are {', '.join(traits)}, each true or false"
                 raise ConfigError(f"methods.{name}: {folder / 'method.yaml'}: {part}.{trait}: {wanted}: no such trait; {known}")
     own_title = facts.title if folder.name == name else name.replace("_", " ")
+    if (model := given.get("model")) and not (facts.learned and Path(model).expanduser().is_file()):
+        why = f"{model} does not exist" if facts.learned else f"{name} learns nothing; leave it out"
+        raise ConfigError(f"methods.{name}.model: {why}")
     method = facts._asdict() | {"folder": str(folder), "title": given.get("title", own_title)}
+    method["model"] = str(Path(model).expanduser().resolve()) if model else ""
     declared_options = {"train": facts.train, "restore": facts.restore | method_facts.EVERY_RESTORATION}
     for section, schemas in declared_options.items():
         defaults = {option: schema["default"] for option, schema in schemas.items() if "default" in schema}
@@ -217,5 +254,6 @@ def chosen(given: dict, schemas: dict[str, dict], where: str) -> dict:
     """The options that are given, as numbers where they are numbers. Raises ConfigError where one is not allowed."""
     schema = {"type": "object", "additionalProperties": False, "properties": schemas}
     given = with_numbers(given, schema)
+    check_values(given, where)
     validate(given, schema, where)
     return given

@@ -1,11 +1,19 @@
-"""Options and inputs as flags of a command line."""
+"""Options and inputs as words of a command line, each quoted so that the shell hands it over as it is."""
+
+import shlex
+from collections.abc import Iterable
 
 from config.schema import family_of
 
 
 def flags(options: dict) -> str:
     """Options, or a rule's named inputs, as flags: --name value."""
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+    return " ".join(f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in options.items())
+
+
+def pairs(paths: Iterable[tuple[str, str]]) -> str:
+    """Files with their names: name=path."""
+    return shlex.join(f"{name}={path}" for name, path in paths)
 
 
 def measurement_flags(config: dict, dataset: str, measurement: str) -> str:

@@ -5,21 +5,23 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 import datasets
-from config import check
+from config import check, duplicates, paths
 from config.sees import protocol_inputs
 
 
-def complete_config(config: dict) -> dict:
+def complete_config(config: dict, files: Iterable[Path | str] = ()) -> dict:
     """The checked configuration with its defaults, without the optional data sets that are absent.
 
-    These are under "absent", with their forward models. Raises WorkflowError.
+    These are under "absent", with their forward models. `files` are those that it was read from. Raises WorkflowError.
     """
     try:
+        duplicates.refuse(files)
         config = check.check(config)
     except check.ConfigError as error:
         raise WorkflowError(f"configuration: {error}") from None
@@ -47,7 +49,20 @@ def why_absent(config: dict, dataset: str) -> str:
 
 
 def own_files(config: dict, dataset: str) -> list[str]:
-    """The files of a data set that is a user's own, so that a run sees what was added or changed; of others none."""
+    """The files of a data set that is a user's own, so that a run sees what was added or changed; of others none.
+
+    Without those that have a brace in their names, which Snakemake would take for a wildcard (`own_stamps`).
+    """
+    return [path for path in all_own_files(config, dataset) if not set("{}") & set(path)]
+
+
+def own_stamps(config: dict, dataset: str) -> dict[str, list[int]]:
+    """Size and time of the other files of a user's own, as a parameter that a run sees."""
+    others = sorted(set(all_own_files(config, dataset)) - set(own_files(config, dataset)))
+    return {Path(path).name: [os.stat(path).st_size, os.stat(path).st_mtime_ns] for path in others}
+
+
+def all_own_files(config: dict, dataset: str) -> list[str]:
     if not datasets.is_own(dataset):
         return []
     found = (Path(config["data_dir"]) / dataset).rglob("*")
@@ -55,11 +70,18 @@ def own_files(config: dict, dataset: str) -> list[str]:
 
 
 def run_from(home: str, config: dict) -> None:
-    """Every step is `python -m …` of this repository (or a method's own folder) with the Python that runs Snakemake."""
+    """Every step is `python -m …` of this repository (or a method's own folder) with the Python that runs Snakemake.
+
+    Raises WorkflowError where the folder of this repository has a name that Snakemake or Python cannot take.
+    """
+    try:
+        paths.importable(home)
+    except ValueError as error:
+        raise WorkflowError(f"the folder of this repository: {error}") from None
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     outside = [str(Path(method["folder"]).parent) for method in config["methods"].values()]
-    paths = [home, *(path for path in outside if path != str(Path(home) / "methods")), os.environ.get("PYTHONPATH")]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))
+    found = [home, *(path for path in outside if path != str(Path(home) / "methods")), os.environ.get("PYTHONPATH")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, found)))
 
 
 @functools.cache

@@ -12,7 +12,8 @@ from config.jobs import Job
 
 def shown_config(config: dict) -> str:
     """The complete configuration as YAML, without what differs between machines."""
-    methods = {name: {k: m[k] for k in ("train", "restore", "for") if m[k]} for name, m in config["methods"].items()}
+    parts = ("model", "train", "restore", "for")
+    methods = {name: {k: m[k] for k in parts if m[k]} for name, m in config["methods"].items()}
     for name, method in config["methods"].items():
         if (kind := Path(method["folder"]).name) != name:  # a variant
             methods[name] = {"like": kind, "title": method["title"]} | methods[name]

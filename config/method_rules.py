@@ -29,6 +29,7 @@ def method_config(config: dict, name: str, home: str) -> dict:
         "train": {dataset: flags(options) for dataset, options in train.items()},
         "restore": {dataset: flags(options) for dataset, options in restore.items()},
         "first_images": {dataset: flags(options) for dataset, options in of_all.items()},  # not for timings and samples
+        "model": method["model"],
         "protocol": protocol_inputs(config),  # what the protocol adds to the inputs of every training
         "gpu": 1 if has_gpu() else 0,
     }

@@ -6,8 +6,9 @@ from typing import NamedTuple
 from snakemake.exceptions import WorkflowError
 
 import datasets
+from config.command_line import pairs
 from config.schema import forward_model
-from config.sees import sees
+from config.sees import CONTROLS, sees
 
 TRAITS = {  # of a forward model (measurements/forward.py), as the reason for an absent run names them
     "mask": "missing values",
@@ -28,7 +29,7 @@ class Runs:
     """Every run that a configuration asks for, the files of these runs, and why others are absent."""
 
     def __init__(self, workflow, config: dict):
-        """Raises WorkflowError where a method names what it may not see, or a forward model is left without any method."""
+        """Raises WorkflowError where a method names what it may not see, a forward model has no method, or a method no run."""
         self.results, self.seeds = config["results"], {name: [*map(str, seeds)] for name, seeds in config["seeds"].items()}
         self.measurements, self.methods = config["datasets"], config["methods"]
         self.sees = sees(workflow, config)
@@ -54,10 +55,26 @@ class Runs:
                     if name in samplers and datasets.has_clean(dataset) and not mismatch(method["posterior"], traits):
                         self.with_posterior |= {(dataset, run) for run in runs}
 
+        self.refuse_idle(config["datasets"] | config.get("absent", {}))
+
+    def refuse_idle(self, asked: dict[str, dict[str, dict]]) -> None:
+        """Raise WorkflowError for a method that applies to none of the forward models asked for, absent data sets included.
+
+        Methods that learn from clean images are left out of pictures that have none without an error, as docs/running.md says.
+        """
+        traits = {
+            (name, at): forward_model(at, options).traits() for name, models in asked.items() for at, options in models.items()
+        }
+        for method, facts in self.methods.items():
+            reasons = [self.why_not(dataset, at, method, of) for (dataset, at), of in traits.items()]
+            controls_nothing = self.sees[method]["clean"] in CONTROLS and not any(map(datasets.has_clean, asked))
+            if all(reasons) and not controls_nothing:
+                raise WorkflowError(f"methods.{method}: it would not run at all; {facts['title']} {reasons[0]}; remove it")
+
     def why_not(self, dataset: str, measurement: str, name: str, traits: dict[str, bool]) -> str:
         """Why a method is not run on a forward model, as the rest of a sentence that its title begins; "" where it is run."""
-        if self.sees[name]["clean"] == "train" and not datasets.has_clean(dataset):
-            return "learns from clean images, and there are none"
+        if self.sees[name]["clean"] in CONTROLS and not datasets.has_clean(dataset):
+            return "learns from clean images or from a second measurement of each, and there are none"
         trait = mismatch(self.methods[name]["applies"], traits)
         if not trait:
             return ""
@@ -74,8 +91,7 @@ class Runs:
 
     def measured_pairs(self, wildcards) -> str:
         """Param function: the same files as measurement=path."""
-        paths = zip(self.measurements[wildcards.dataset], self.measured(wildcards), strict=True)
-        return " ".join(f"{measurement}={path}" for measurement, path in paths)
+        return pairs(zip(self.measurements[wildcards.dataset], self.measured(wildcards), strict=True))
 
     def learned(self, dataset: str, run: Run) -> bool:
         return self.methods[run.method]["learned"]
@@ -89,8 +105,8 @@ class Runs:
         return run.method != "as_measured" and self.timed(dataset, run)
 
     def sampled(self, dataset: str, run: Run) -> bool:
-        """One run of each method that has a posterior."""
-        return (dataset, run) in self.with_posterior and self.timed(dataset, run)
+        """Every run of a method that has a posterior."""
+        return (dataset, run) in self.with_posterior
 
     def sampled_and_pictured(self, dataset: str, run: Run) -> bool:
         return self.sampled(dataset, run) and self.pictured(dataset, run)
@@ -108,8 +124,8 @@ class Runs:
 
     def pairs(self, stop: str, file: str, keep: Callable[[str, Run], bool] | None, name: str) -> Callable:
         """Param function: the same files as name=path, the name formatted from the data set and the run."""
-        return lambda wildcards: " ".join(
-            f"{name.format(dataset=wildcards.dataset, **run._asdict())}={self.path(stop, wildcards.dataset, run, file)}"
+        return lambda wildcards: pairs(
+            (name.format(dataset=wildcards.dataset, **run._asdict()), self.path(stop, wildcards.dataset, run, file))
             for run in self.chosen(wildcards.dataset, keep)
         )
 

@@ -5,6 +5,8 @@
     side_info          train | restore, sample     the side information of each, what may be told of its θ
     train_y            restore, sample             the measurements of the training split
     train_side_info    restore, sample             their side information
+    y_again            train                       a second measurement of each training image: the method is a control
+    side_info_again    train                       the side information of each of these
     clean              train                       clean training images: the method is a control
     fresh              train                       clean training images to measure anew, where the protocol has fresh_theta
     validation         train                       clean validation images to select by, where the protocol has clean_selection
@@ -50,13 +52,16 @@ def vocabulary(config: dict, method: str, step: str) -> dict[str, str]:
     if step == "train":
         given = protocol_inputs(config).items()
         added = {name: path.replace("<results>", results).replace("<measured>", measured) for name, path in given}
-        return train | {"clean": f"{results}/clean/{{dataset}}/train.npy"} | added
+        again = {f"{name}_again": f"{measured}/train_again.{name}.npy" for name in ("y", "side_info")}
+        return train | again | {"clean": f"{results}/clean/{{dataset}}/train.npy"} | added
     test = {name: f"{measured}/test.{name}.npy" for name in ("y", "side_info")}
     model = {"model": f"{results}/models/{{dataset}}/{{measurement}}/{method}/{{seed}}/model.pt"}
     return test | {f"train_{name}": path for name, path in train.items()} | model
 
 
-EVERY_NAME = ("y", "side_info", "train_y", "train_side_info", "clean", "fresh", "validation", "held_out", "model")
+MEASURED = ("y", "side_info", "train_y", "train_side_info", "y_again", "side_info_again")
+EVERY_NAME = (*MEASURED, "clean", "fresh", "validation", "held_out", "model")
+CONTROLS = ("train", "measured twice")  # what a control alone sees: clean training images, or two measurements of each
 
 
 def sees(workflow, config: dict) -> dict[str, dict]:
@@ -68,18 +73,27 @@ def sees(workflow, config: dict) -> dict[str, dict]:
     for method, rules in rules_of(workflow, config).items():
         inputs = {step: checked(config, method, step, rules) for step in rules}
         names = {name for found in inputs.values() for name in found}
-        training = "side_info" in inputs.get("train", ()) or "train_side_info" in names
+        training = bool({"side_info", "side_info_again"} & inputs.get("train", set())) or "train_side_info" in names
         testing = any("side_info" in found for step, found in inputs.items() if step != "train")
         learned = config["methods"][method]["learned"]
         if learned != ("train" in rules):
             said = "has a train.py but no rule train" if learned else "has a rule train but no train.py"
             raise WorkflowError(f"methods.{method}: its folder {said}; add the one or remove the other")
         facts[method] = {
-            "clean": "train" if "clean" in names else "measured afresh" if names & {"fresh", "validation"} else "no",
+            "clean": seen_of_clean(names),
             "theta": ", ".join(split for split, seen in (("train", training), ("test", testing)) if seen) or "no",
             "learned": learned,
         }
     return facts
+
+
+def seen_of_clean(names: set[str]) -> str:
+    """What a method sees of clean training images, by the names of its inputs."""
+    if "clean" in names:
+        return "train"
+    if "y_again" in names:
+        return "measured twice"
+    return "measured afresh" if names & {"fresh", "validation"} else "no"
 
 
 def rules_of(workflow, config: dict) -> dict[str, dict]:

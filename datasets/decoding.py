@@ -10,7 +10,7 @@ import numpy as np
 IMAGES_PER_TASK = 256  # images that a thread decodes at a time
 
 
-def decode(names: list[str], one: Callable[[str], np.ndarray], shape: tuple[int, int, int]) -> np.ndarray:
+def decode(names: list, one: Callable[..., np.ndarray], shape: tuple[int, int, int]) -> np.ndarray:
     """uint8 [N, *shape], the only copy, of the images that `one` reads.
 
     By as many threads as OMP_NUM_THREADS, which Snakemake sets, or the machine has cores: Pillow decodes and resizes without

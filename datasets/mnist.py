@@ -3,6 +3,8 @@
 train 55,000 and validation 5,000: the first and the last of the official 60,000; test: the official 10,000.
 """
 
+import functools
+import hashlib
 import sys
 from pathlib import Path
 
@@ -24,6 +26,13 @@ SIZES = {  # bytes of the official files, uncompressed
     "t10k-labels-idx1-ubyte": 10_008,
 }
 
+MD5 = {  # of the same files; many projects state them, and torchvision's are those of the packed files (.gz)
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+
 
 def load(split: str, data_dir: Path) -> np.ndarray:
     """uint8 [N, 28, 28, 1]."""
@@ -39,7 +48,7 @@ def read(split: str, data_dir: Path):
     """The official part that a split is cut from, as torchvision reads it.
 
     Uses the files in data_dir/MNIST/raw, else downloads them there.
-    Raises SystemExit where a file is damaged, or missing and not to be downloaded, naming it.
+    Raises SystemExit where a file is damaged or missing, or of another data set with the same names (FashionMNIST), naming it.
     """
     from torchvision.datasets import MNIST  # here, as it imports torch
 
@@ -49,14 +58,15 @@ def read(split: str, data_dir: Path):
     for name, size in SIZES.items():
         if (found := (raw / name).stat().st_size) != size:
             sys.exit(f"{raw / name}: {found} bytes where MNIST has {size}; delete the file and run again to download it")
-    train, _ = SPLITS[split]
-    try:
-        return MNIST(data_dir, train=train)
-    except (AssertionError, ValueError, KeyError) as error:  # what torchvision raises where a header is wrong
-        which = "train" if train else "t10k"
-        sys.exit(
-            f"{raw}/{which}-*: not the official files ({error or 'wrong header'}); delete them and run again to download them"
-        )
+    for name, official in MD5.items():
+        with open(raw / name, "rb") as file:
+            found = hashlib.file_digest(file, functools.partial(hashlib.md5, usedforsecurity=False)).hexdigest()
+        if found != official:
+            sys.exit(
+                f"{raw / name}: not MNIST, as its MD5 is {found} and the official one {official}; delete it and run again to "
+                "download it, or add another data set of such files under its own name (docs/extending.md)"
+            )
+    return MNIST(data_dir, train=SPLITS[split][0])
 
 
 def download(data_dir: Path, raw: Path) -> None:

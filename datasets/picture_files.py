@@ -1,31 +1,42 @@
-"""A user's own picture files of whatever kind and size: which there are in a folder, and what each holds."""
+"""A user's own picture files: which there are in a folder, and which files are passed over and why."""
 
-import sys
 from pathlib import Path
+from typing import NamedTuple
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
-EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # modes of Pillow
-
-
-def listed(here: Path, pattern: str) -> list[str]:
-    """The pictures that a pattern finds, by their names from `here` on, in the order of these."""
-    paths = (path for path in here.glob(pattern) if path.suffix.lower() in ENDINGS and path.is_file())
-    return sorted(path.relative_to(here).as_posix() for path in paths)
+FORMATS = ("PNG", "JPEG", "JPEG2000", "TIFF", "WEBP", "AVIF", "GIF", "BMP", "DIB", "PPM", "QOI", "TGA")  # as Pillow calls them
+ENDINGS = {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}  # those that this Pillow reads
 
 
-def opened(path: Path, smallest: int) -> Image.Image:
-    """A picture of 8 bits, upright, no side shorter than `smallest`. Raises SystemExit where it is not, or is damaged."""
-    try:
-        with Image.open(path) as file:
-            picture = ImageOps.exif_transpose(file)
-        if picture.mode not in EIGHT_BITS:
-            raise ValueError(f"mode {picture.mode}; save it with 8 bits a channel")
-        if min(picture.size) < smallest:
-            raise ValueError(f"{picture.width}×{picture.height}, and no side may be shorter than {smallest}")
-    except PermissionError:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        sys.exit(f"{path}: not a picture to use ({error}); replace it, or take it out of the folder")
-    return picture
+class Listing(NamedTuple):
+    names: list[str]  # of the pictures, from the folder on, in their order
+    passed_over: dict[str, str]  # name of every other file → the reason
+
+
+def listed(here: Path, deep: bool, beside: str = "") -> Listing:
+    """The pictures of a folder, with `deep` of all folders in it.
+
+    The folder in it called `beside` is not looked into. A name with a leading dot is none of a picture: systems leave such files
+    beside pictures.
+    """
+    names, passed_over = [], {}
+    for path in sorted(here.rglob("*")):
+        parts = path.relative_to(here).parts
+        name = "/".join(parts)
+        if not path.is_file() or parts[0] == beside:
+            continue
+        if any(part.startswith(".") for part in parts):
+            passed_over[name] = "its name begins with a dot"
+        elif path.suffix.lower() not in ENDINGS:
+            passed_over[name] = f"{path.suffix or 'a name without an ending'} is not among {', '.join(sorted(ENDINGS))}"
+        elif len(parts) > 1 and not deep:
+            passed_over[name] = "it is in a folder of its own; move it up"
+        else:
+            names.append(name)
+    return Listing(names, passed_over)
+
+
+def said(here: Path, passed_over: dict[str, str]) -> str:
+    """A line for every file that was passed over."""
+    return "".join(f"{here / name}: passed over, as {reason}\n" for name, reason in passed_over.items())

@@ -1,6 +1,6 @@
 import datasets
 from config.command_line import split_flags
-from config.environment import own_files
+from config.environment import own_files, own_stamps
 from config.order import PREPARES
 from config.provenance import code_of
 
@@ -22,10 +22,11 @@ rule clean:
         data_dir=config["data_dir"],  # a resource, not a param: moving the data must not train everything again
     params:
         images=lambda wildcards: split_flags(config, wildcards.dataset, wildcards.split),
+        stamps=lambda wildcards: own_stamps(config, wildcards.dataset),
         code=lambda wildcards: code_of("datasets.prepare", f"datasets.{wildcards.dataset}"),
     shell:
         "python -m datasets.prepare {wildcards.dataset} --split {wildcards.split} --data-dir {resources.data_dir:q} "
-        "{params.images} --output {output} > {log} 2>&1"
+        "{params.images} --output {output:q} > {log:q} 2>&1"
 
 
 rule labels:
@@ -45,4 +46,4 @@ rule labels:
         code=lambda wildcards: code_of("datasets.prepare", f"datasets.{wildcards.dataset}"),
     shell:
         "python -m datasets.prepare {wildcards.dataset} --split {wildcards.split} --labels --data-dir {resources.data_dir:q} "
-        "{params.images} --output {output} > {log} 2>&1"
+        "{params.images} --output {output:q} > {log:q} 2>&1"

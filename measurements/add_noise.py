@@ -13,7 +13,7 @@ class AddNoise(ForwardModel):
     y = x + n,   θ = n ~ N(0, σ²),   E_θ f_θ(x) = x
     """
 
-    sigma: float = option("Standard deviation of the noise; images are in [0, 1].", minimum=0)
+    sigma: float = option("Standard deviation of the noise; images are in [0, 1].", minimum=0, maximum=100)
 
     EXAMPLES = ({"sigma": 0.4},)
 

@@ -19,7 +19,7 @@ class BlurNoise(AddNoise):
     Values beyond the edge are those at the edge, so a constant image stays as it is. The Gaussian is cut off at 4 widths.
     """
 
-    width: float = option("Standard deviation of the blur in pixels.", exclusiveMinimum=0)
+    width: float = option("Standard deviation of the blur in pixels.", exclusiveMinimum=0, maximum=256)
 
     mixes: ClassVar[bool] = True
     EXAMPLES = ({"sigma": 0.4, "width": 0.7},)

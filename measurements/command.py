@@ -58,5 +58,6 @@ def write(
             all_side_info.append(side_info)
             shown += model.informs(from_disk(side_info, y.shape), y.shape).sum(0, dtype=np.uint32)
     store.save_array(folder / f"{split}.shown.npy", shown)
-    made = {"images": count, "digest": all_y.digest, "never_shown": int((shown == 0).sum())}
+    digests = {"y": all_y.digest, "side_info": all_side_info.digest, "shown": store.digest(shown), **facts.get("digests", {})}
+    made = {"images": count, "shape": list(like_y.shape[1:]), "digests": digests, "never_shown": int((shown == 0).sum())}
     store.save_json(folder / f"{split}.json", facts | made)

@@ -18,7 +18,7 @@ class DropIndependentNoise(DroppingWithProbability):
     """
 
     p: float = option("Probability that a value is lost.", minimum=0, exclusiveMaximum=1)
-    sigma: float = option("Standard deviation of the noise; images are in [0, 1].", minimum=0)
+    sigma: float = option("Standard deviation of the noise; images are in [0, 1].", minimum=0, maximum=100)
     fill: float = option("What a lost value reads as.", 0.0, minimum=0, maximum=1)
     per_channel: bool = option("Lose each channel for itself (true) or whole pixels (false).", True)
 

@@ -21,6 +21,7 @@ import store
 from measurements.command import add_families, measurement_of, write
 from measurements.forward import ForwardModel
 from measurements.side_info import to_disk
+from options import SEED, parser_of
 
 IMAGES_AT_A_TIME = 1000  # images measured at a time
 SPEAK_EVERY = 10  # seconds between lines of progress
@@ -66,7 +67,7 @@ def main() -> None:
     for sub in add_families(parser):
         sub.add_argument("--clean", type=Path, required=True, help="clean images, uint8 .npy of [N, H, W, C]")
         sub.add_argument("--split", required=True, help="the split's name, on which the random numbers depend")
-        sub.add_argument("--seed", type=int, default=0, help="seed of θ (%(default)s)")
+        sub.add_argument("--seed", type=parser_of("seed", SEED), default=0, help="seed of θ (%(default)s)")
         sub.add_argument("--protocol", default="sound", help="sound, paper or switches joined by +, a fact for later stages")
     args = parser.parse_args()
 
@@ -81,6 +82,7 @@ def main() -> None:
         parser.error(str(error))
     with store.clear_errors():
         facts |= {"protocol": protocol, "split": args.split, "seed": args.seed}
+        facts |= {"digests": {"clean": store.digest(clean)}}
         write(args.output, facts, count, like, chunks(clean, model, args.seed, args.split))
 
 

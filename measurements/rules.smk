@@ -4,7 +4,7 @@ from config.provenance import code_of
 from config.schema import module_of
 
 
-rule measure:
+rule measure:  # each image once
     input:
         "<results>/clean/{dataset}/{split}.npy",
     output:
@@ -20,9 +20,24 @@ rule measure:
     params:
         family=lambda wildcards: measurement_flags(config, wildcards.dataset, wildcards.measurement),
         folder=subpath(output.y, parent=True),
+        split="{split}",
         seed=config["measurement_seed"],
         code=lambda wildcards: code_of("measurements.measure", module_of(wildcards.measurement)),
     shell:
-        "python -m measurements.measure {params.family} --clean {input} --dataset {wildcards.dataset} "
-        "--measurement {wildcards.measurement} --split {wildcards.split} --seed {params.seed} --output {params.folder} "
-        "> {log} 2>&1"
+        "python -m measurements.measure {params.family} --clean {input:q} --dataset {wildcards.dataset} "
+        "--measurement {wildcards.measurement} --split {params.split} --seed {params.seed} --output {params.folder:q} "
+        "> {log:q} 2>&1"
+
+
+use rule measure as measure_again with:  # the training images once more, for controls that see two measurements of each
+    input:
+        "<results>/clean/{dataset}/train.npy",
+    output:
+        y="<measured>/train_again.y.npy",
+        side_info="<measured>/train_again.side_info.npy",
+        shown="<measured>/train_again.shown.npy",
+        facts="<measured>/train_again.json",
+    log:
+        "<logs>/measure/{dataset}.{measurement}.train_again.log",
+    params:
+        split="train_again",

@@ -18,6 +18,8 @@
 #         input:
 #             **config["protocol"],
 #             y="<measured>/train.y.npy",
+from pathlib import Path
+
 from config.command_line import flags
 from config.environment import cores
 from config.order import priority
@@ -25,6 +27,7 @@ from config.provenance import code_of_method
 from config.schema import module_of
 
 FOLDER = "{seed,[0-9]+}/" if config["seeded"] else ""
+ADOPTED = flags({"model": config["model"], "method": Path(config["folder"]).name}) if config["model"] else ""
 RUN = f"{FOLDER}{{part,test|timing}}"  # what a run's files are called
 
 
@@ -44,14 +47,14 @@ rule restore:
         package=config["package"],
         name=config["name"],
         inputs=lambda wildcards, input: flags(input),
-        options=lambda wildcards: config["restore"][wildcards.dataset],
+        options=lambda wildcards: config["restore"][wildcards.dataset],  # a function, as braces in an option are no wildcard
         part=lambda wildcards: "--timing" if wildcards.part == "timing" else config["first_images"][wildcards.dataset],
         seed=lambda wildcards: f"--seed {wildcards.seed}" if "seed" in wildcards.keys() else "",
         code=lambda wildcards: code_of_method(config["folder"], "restore", module_of(wildcards.measurement)),
     shell:
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "
-        "python -m {params.package}.restore --method {params.name} {params.inputs} --output {output.images} {params.part} {params.seed} "
-        "{params.options} > {log} 2>&1"
+        "python -m {params.package}.restore --method {params.name} {params.inputs} --output {output.images:q} {params.part} {params.seed} "
+        "{params.options} > {log:q} 2>&1"
 
 
 use rule restore as sample with:
@@ -80,11 +83,12 @@ rule train:
     resources:
         gpu=config["gpu"],
     params:
-        package=config["package"],
+        program="training.adopt" if config["model"] else f"{config['package']}.train",
         inputs=lambda wildcards, input: flags(input),
         folder=subpath(output.model, parent=True),
-        options=lambda wildcards: config["train"][wildcards.dataset],
+        options=lambda wildcards: ADOPTED or config["train"][wildcards.dataset],
+        stamp=Path(config["model"]).stat().st_mtime_ns if config["model"] else "",
         code=lambda wildcards: code_of_method(config["folder"], "train", module_of(wildcards.measurement)),
     shell:
-        "python -m {params.package}.train {params.inputs} --output {params.folder} --seed {wildcards.seed} "
-        "{params.options} > {log} 2>&1"
+        "python -m {params.program} {params.inputs} --output {params.folder:q} --seed {wildcards.seed} "
+        "{params.options} > {log:q} 2>&1"

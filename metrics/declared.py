@@ -23,7 +23,8 @@ from typing import NamedTuple
 import protocols
 
 FOLDER = Path(__file__).parent
-IDENTITY = ["dataset", "measurement", "method", "seed", "protocol"]  # of a run, the first columns of every scores file
+IDENTITY = ["dataset", "measurement", "method", "seed", "protocol", "digest"]  # of a run, the first columns of every scores file;
+# the digest is that of the measurements that its images were restored from
 PASTED = "_pasted"  # ends the column of the estimate with the observed values pasted in
 SHOWN = {  # where a metric stands, in the order of the columns
     "": "in the .csv file alone",
@@ -31,6 +32,7 @@ SHOWN = {  # where a metric stands, in the order of the columns
     "main": "in the main table",
     "details": "in the table of details",
     "posterior": "in the table of posterior samples",
+    "posterior details": "in the table of details of posterior samples",
 }
 
 

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 
 import store
+from measurements import files
 from measurements.forward import from_facts
 from measurements.side_info import from_disk
 from metrics import scores as scores_file
@@ -65,17 +66,22 @@ def main(arguments: list[str] | None = None) -> None:
 
     torch.set_num_threads(1)
     with store.clear_errors():
-        images, labels = store.load_array(args.estimates or args.ceiling), np.array(store.load_array(args.labels))
-        net = digit_classifier.load(args.classifier, images.shape[-1])
+        labels = np.array(store.load_array(args.labels))
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            sys.exit(f"{args.labels}: holds {labels.dtype} {labels.shape}, not classes, whole numbers [N]; make it anew")
         if args.ceiling:
-            facts, filled = dict.fromkeys(scores_file.IDENTITY), images
+            images = filled = scores_file.load_clean(args.ceiling)
+            facts = dict.fromkeys(scores_file.IDENTITY)
         else:
-            facts, forward = scores_file.facts_of(args.estimates), from_facts(store.describe(args.y))
-            y, side_info = map(store.load_array, (args.y, args.side_info))
+            images = scores_file.load_restored(args.estimates, (None, None, None, None))
+            facts, measured = scores_file.facts_of(args.estimates), store.describe(args.y)
+            scores_file.same_measurements(args.estimates, facts, measured)
+            y, side_info = map(files.load, (args.y, args.side_info))
             y, side_info, labels = scores_file.of_restored(args.estimates, facts, images, y, side_info, labels)
-            filled = scores_file.pasted(images, y, from_disk(side_info, y.shape), forward)
+            filled = scores_file.pasted(images, y, from_disk(side_info, y.shape), from_facts(measured))
         if len(images) != len(labels):
             sys.exit(f"{args.labels}: {len(labels)} labels for the {len(images)} images of {args.estimates or args.ceiling}")
+        net = digit_classifier.load(args.classifier, images.shape[-1])
         both = scores_file.twice(lambda some, at: digit_classifier.probabilities(net, some), images, filled)
         table = scores(labels, *both)
         scores_file.write(args.output, table, facts)

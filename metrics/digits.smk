@@ -20,8 +20,8 @@ rule classifier:
         classes=lambda wildcards: datasets.classes(wildcards.dataset),
         code=code_of("metrics.digit_classifier"),
     shell:
-        "OMP_NUM_THREADS=1 python -m metrics.digit_classifier --clean {input.clean} --labels {input.labels} "
-        "--classes {params.classes} --output {output} > {log} 2>&1"
+        "OMP_NUM_THREADS=1 python -m metrics.digit_classifier --clean {input.clean:q} --labels {input.labels:q} "
+        "--classes {params.classes} --output {output:q} > {log:q} 2>&1"
 
 
 rule ceiling_digits:  # the accuracy of the clean test images, which restored images can reach at best
@@ -41,4 +41,4 @@ rule ceiling_digits:  # the accuracy of the clean test images, which restored im
         inputs=lambda wildcards, input: flags(input),
         code=code_of("metrics.digits"),
     shell:
-        "OMP_NUM_THREADS=1 python -m metrics.digits {params.inputs} --output {output} > {log} 2>&1"
+        "OMP_NUM_THREADS=1 python -m metrics.digits {params.inputs} --output {output:q} > {log:q} 2>&1"

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import store
+from measurements import files
 from measurements.forward import from_facts
 from measurements.side_info import from_disk
 from metrics import scores as scores_file
@@ -125,10 +126,13 @@ def main(arguments: list[str] | None = None) -> None:
 
     torch.set_num_threads(1)
     with store.clear_errors():
-        facts, forward = scores_file.facts_of(args.estimates), from_facts(store.describe(args.y))
-        clean, y, side_info, estimates = map(store.load_array, (args.clean, args.y, args.side_info, args.estimates))
+        facts, measured = scores_file.facts_of(args.estimates), store.describe(args.y)
+        scores_file.same_measurements(args.estimates, facts, measured)
+        clean, estimates = scores_file.load_clean(args.clean), scores_file.load_restored(args.estimates, (None,) * 4)
+        files.check_clean(args.clean, clean, measured)
+        y, side_info = map(files.load, (args.y, args.side_info))
         clean, y, side_info = scores_file.of_restored(args.estimates, facts, estimates, clean, y, side_info)
-        filled = scores_file.pasted(estimates, y, from_disk(side_info, y.shape), forward)
+        filled = scores_file.pasted(estimates, y, from_disk(side_info, y.shape), from_facts(measured))
         network = load(args.weights, args.sha256)
         handed_in, of_filled = scores_file.twice(lambda some, at: distances(network, clean[at], some), estimates, filled)
         table = pd.DataFrame({"image": range(len(clean)), "lpips": handed_in, f"lpips{PASTED}": of_filled})

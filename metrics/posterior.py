@@ -1,75 +1,122 @@
 """Scores of posterior samples: how well they spread about the truth, and how far each of them is from it.
 
-One row per image. Coverage, CRPS and spread are over the values that the measurement leaves open, which are all that it does not
-show exactly; the other scores are over the whole image.
-A function of METRICS sees one image x, float64 [H, W, C] in [0, 1], its samples [K, H, W, C] and `free`, a bool mask [H, W, C]
-of the open values.
+One row per image. Coverage, CRPS, spread and the distance between samples are over the values that the measurement leaves open,
+which are all that it does not show exactly; the other scores are over the whole image. Regions are scored by metrics.regions.
+A function of METRICS sees one image with its samples (metrics/samples.py).
 """
 
-import sys
 from functools import partial
 
 import numpy as np
 
-import store
-from measurements.forward import ForwardModel, from_facts
-from measurements.side_info import from_disk
-from metrics import quality
-from metrics import scores as scores_file
+from measurements.forward import ForwardModel
+from metrics import quality, samples
 from metrics.declared import Metric
+from metrics.samples import BINS, Sampled
 
-LEVELS = 255  # steps of an 8-bit image
+BACKGROUND = 0.05  # values up to this one are background
 
 
-def coverage(x, samples, free, *, level: float) -> float:
-    """Share of the open values inside the central interval of probability `level`.
+def coverage(image: Sampled, *, level: float) -> float:
+    """Share of the open values inside the central interval of probability `level`; an exact posterior has `level`."""
+    return image.place.coverage(level)
 
-    The rank of x among its K samples is a place between 0 and 1: r samples below it and t equal to it within half an 8-bit step
-    leave it anywhere in [r, r + t + 1] / (K + 1), and the part of that range that lies in the central interval counts (the
-    nonrandomised PIT of Czado, Gneiting and Held, Biometrics 2009). So an exact posterior has coverage `level`, for every K, and
-    also where values are certain, as the black around a digit.
+
+def coverage_by_truth(image: Sampled, *, level: float, bright: bool) -> float:
+    """The same, of values whose truth is over BACKGROUND, or of the others.
+
+    Chosen by its outcome, a value is no fair test: an exact posterior covers bright truths less often than it states, and dark
+    ones more often (the forecaster's dilemma: Lerch et al., Statistical Science 2017).
     """
-    x8, samples8 = np.rint(LEVELS * x[free]), np.rint(LEVELS * samples[:, free])  # [V], [K, V]
-    below, equal = (samples8 < x8).sum(0), (samples8 == x8).sum(0)
-    first, last = below / (len(samples) + 1), (below + equal + 1) / (len(samples) + 1)
-    inside = np.minimum(last, (1 + level) / 2) - np.maximum(first, (1 - level) / 2)
-    return float(np.mean(np.maximum(inside, 0) / (last - first))) if x8.size else np.nan
+    return image.place.coverage(level, (image.x[image.free] > BACKGROUND) == bright)
 
 
-def crps(x, samples, free) -> float:
+def coverage_by_mean(image: Sampled, *, level: float, bright: bool) -> float:
+    """The same, of values where the mean of the truth and of its K samples together is over BACKGROUND, or of the others.
+
+    That mean does not tell which of the K + 1 is the truth, so that an exact posterior has `level` in either part.
+    """
+    together = (image.x8 + image.samples8.sum(0)) / (samples.LEVELS * (1 + len(image.samples8)))
+    return image.place.coverage(level, (together[image.free] > BACKGROUND) == bright)
+
+
+def share_of_bin(image: Sampled, *, number: int) -> float:
+    return image.place.share_of_bin(number)
+
+
+def crps(image: Sampled) -> float:
     """Mean over the open values of E|s - x| - ½ E|s - s'|, without bias (Gneiting and Raftery 2007); one sample: |s - x|."""
-    ordered = np.sort(samples[:, free], axis=0)  # [K, V]
+    ordered = np.sort(image.samples[:, image.free], axis=0)  # [K, V]
     k = len(ordered)
     # Σ_{i<j} |s_i - s_j| = Σ_i (2 i - K + 1) s_(i), i from 0
     pairs = ((2 * np.arange(k) - k + 1)[:, None] * ordered).sum(0) / max(1, k * (k - 1))
-    return float(np.mean(np.abs(ordered - x[free]).mean(0) - pairs)) if free.any() else np.nan
+    return samples.mean(np.abs(ordered - image.x[image.free]).mean(0) - pairs)
 
 
-def energy(x, samples, free) -> float:
+def energy(image: Sampled) -> float:
     """E‖s - x‖ - ½ E‖s - s'‖, both without bias, ‖·‖ the root of the mean square over the image (‖·‖₂ / √n)."""
+    return energy_of(image.x.ravel(), image.samples.reshape(len(image.samples), -1))
+
+
+def energy_of(x: np.ndarray, drawn: np.ndarray) -> float:
+    """The energy score of vectors, [n] and [K, n]."""
+    return float(np.sqrt(((drawn - x) ** 2).mean(1)).mean()) - between(drawn) / 2
+
+
+def between(drawn: np.ndarray) -> float:
+    """E‖s - s'‖ of vectors [K, n], ‖·‖ as in `energy`; 0 of a single one."""
     from scipy.spatial.distance import pdist  # slow to import, and Snakemake lists this file at every start
 
-    vectors = samples.reshape(len(samples), -1)
-    distance = np.sqrt(((vectors - x.ravel()) ** 2).mean(1)).mean()
-    return float(distance - (pdist(vectors).mean() / 2 / np.sqrt(x.size) if len(samples) > 1 else 0))
+    return float(pdist(drawn).mean() / np.sqrt(drawn.shape[1])) if len(drawn) > 1 else 0.0
 
 
-def psnr_mean(x, samples, free) -> float:
-    return quality.psnr(x, samples.mean(0))
+def psnr_mean(image: Sampled) -> float:
+    return quality.psnr(image.x, image.samples.mean(0))
 
 
-def psnr_sample(x, samples, free) -> float:
-    return float(np.mean([quality.psnr(x, one) for one in samples]))
+def psnr_sample(image: Sampled) -> float:
+    return float(np.mean([quality.psnr(image.x, one) for one in image.samples]))
 
 
-def spread(x, samples, free) -> float:
-    return float(samples[:, free].std(0, ddof=1).mean()) if free.any() and len(samples) > 1 else np.nan
+def spread(image: Sampled) -> float:
+    return samples.mean(image.samples[:, image.free].std(0, ddof=1)) if len(image.samples) > 1 else np.nan
+
+
+def diversity(image: Sampled) -> float:
+    return between(image.samples[:, image.free]) if image.free.any() and len(image.samples) > 1 else np.nan
 
 
 def _metric(title: str, unit: str, better: str, says: str, of, decimals: int = 4) -> Metric:
     return Metric(title, unit, better, says, of, decimals, "posterior")
 
 
+def _detail(title: str, better: str, says: str, of, decimals: int = 3) -> Metric:
+    return Metric(title, "", better, says, of, decimals, "posterior details")
+
+
+def _parts(name: str, says: str, of, exact: bool) -> dict[str, Metric]:
+    """Coverage of the background and of the foreground, for both levels."""
+    return {
+        f"coverage_{level}_{part}_by_{name}": _detail(
+            f"coverage {level} %, {part} by {name}",
+            f"near 0.{level // 10}" if exact else "",
+            says,
+            partial(of, level=level / 100, bright=part == "foreground"),
+        )
+        for level in (50, 90)
+        for part in ("background", "foreground")
+    }
+
+
+BY_MEAN = (
+    f"Share of values inside the interval, of those where the mean of the truth and all samples together is at most {BACKGROUND} "
+    "(background) or over it (foreground); an exact posterior has the level in both."
+)
+BY_TRUTH = (
+    f"Share of values inside the interval, of those where the truth is at most {BACKGROUND} (background) or over it "
+    "(foreground); no target, as an exact posterior covers values chosen by their truth less often than the level if that is "
+    "foreground, and more often if it is background."
+)
 NEEDS = ("clean", "side_info", "samples")
 METRICS = {
     "coverage_50": _metric(
@@ -86,32 +133,33 @@ METRICS = {
     ),
     "psnr_mean": _metric("PSNR of mean", "dB", "higher", "PSNR of the mean of the samples.", psnr_mean, 2),
     "psnr_sample": _metric("PSNR of sample", "dB", "higher", "PSNR of one sample, mean over the samples.", psnr_sample, 2),
-    "spread": Metric("spread", "", "", "Standard deviation of the samples, mean over values.", spread),
-}
+    "spread": _detail("spread", "", "Standard deviation of the samples, mean over values.", spread, 4),
+    "diversity": _detail(
+        "distance of two samples", "", "Root mean square distance between two samples, over the open values.", diversity, 4
+    ),
+    **_parts("mean", BY_MEAN, coverage_by_mean, exact=True),
+    **_parts("truth", BY_TRUTH, coverage_by_truth, exact=False),
+    **{
+        f"pit_{number}": Metric(
+            f"PIT, bin {number}", "", f"near {1 / BINS}", f"Share of values in bin {number} of {BINS} of the PIT histogram.",
+            partial(share_of_bin, number=number),
+        )
+        for number in range(1, BINS + 1)
+    },
+}  # fmt: skip
 
 
-def scores(clean: np.ndarray, samples: np.ndarray, side_info: np.ndarray, forward: ForwardModel):
+def scores(clean: np.ndarray, drawn: np.ndarray, side_info: np.ndarray, forward: ForwardModel):
     """A DataFrame with a row per image: uint8 [N, H, W, C], float16 [K, N, H, W, C], side information as its file holds it."""
     import pandas as pd  # slow to import, as above
 
-    rows = []
-    for i, (image, known) in enumerate(zip(clean, side_info, strict=True)):
-        free = ~forward.observed(from_disk(known, image.shape), image.shape)
-        arrays = image / 255.0, samples[:, i].astype(np.float64), free
-        rows.append({name: metric.of(*arrays) for name, metric in METRICS.items()})
+    found = samples.each(clean, drawn, side_info, forward)
+    rows = [{name: metric.of(image) for name, metric in METRICS.items()} for image in found]
     return pd.DataFrame(rows).rename_axis("image").reset_index()
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = scores_file.parser_of("posterior", __doc__, NEEDS).parse_args(arguments)
-    with store.clear_errors():
-        clean, side_info, samples = map(store.load_array, (args.clean, args.side_info, args.samples))
-        facts = scores_file.facts_of(args.samples)
-        if samples.ndim != 1 + clean.ndim or samples.shape[2:] != clean.shape[1:] or samples.shape[1] > len(clean):
-            sys.exit(f"{args.samples}: holds {samples.shape}, not samples [K, N, H, W, C] of images {clean.shape}; delete it")
-        count = samples.shape[1]
-        table = scores(clean[:count], samples, side_info[:count], from_facts(store.describe(args.side_info)))
-        scores_file.write(args.output, table.assign(samples=len(samples)), facts)
+    samples.main("posterior", __doc__, NEEDS, scores, arguments)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 
 import protocols
 import store
+from measurements import files
 from measurements.forward import ForwardModel, from_facts
 from measurements.side_info import from_disk
 from metrics import scores as scores_file
@@ -213,17 +214,22 @@ def main(arguments: list[str] | None = None) -> None:
 
     args = scores_file.parser_of("quality", __doc__, NEEDS).parse_args(arguments)
     with store.clear_errors():
-        paths = args.clean, args.y, args.side_info, args.shown, args.estimates
-        clean, y, side_info, shown, estimates = map(store.load_array, paths)
         measured, facts = store.describe(args.y), scores_file.facts_of(args.estimates)
-        if (protocol := facts["protocol"]) != measured.get("protocol", "sound"):
-            sys.exit(f"{args.estimates}: restored under protocol {protocol}, the measurements are of another; restore them again")
+        scores_file.same_measurements(args.estimates, facts, measured)
+        protocol = facts["protocol"]
+        y, side_info, shown = map(files.load, (args.y, args.side_info, args.shown))
+        clean = scores_file.load_clean(args.clean)
+        files.check_clean(args.clean, clean, measured)
+        if y.shape != clean.shape or shown.shape != clean.shape[1:]:
+            sys.exit(f"{args.y}: holds {y.shape}, not measurements of the images {clean.shape} of {args.clean}; measure again")
+        over_time = (len(facts["steps"]), facts["images"]) if "steps" in facts else None
+        estimates = scores_file.load_restored(args.estimates, (*(over_time or [None]), *clean.shape[1:]))
         forward = from_facts(measured)
-        if "steps" in facts:  # estimates [T, B, H, W, C] with the seconds of each
+        if over_time:  # estimates [T, B, H, W, C] with the seconds of each
             batch = slice(facts["images"])
             measurements = y[batch], side_info[batch], forward, protocol, shown
-            over_time = [scores(clean[batch], estimate, *measurements).mean() for estimate in estimates]
-            table = pd.DataFrame(over_time).drop(columns="image")
+            means = [scores(clean[batch], estimate, *measurements).mean() for estimate in estimates]
+            table = pd.DataFrame(means).drop(columns="image")
             table.insert(0, "step", facts["steps"])
             table.insert(1, "seconds", facts["seconds"])
             for name in ("images", "device", "threads"):

@@ -49,7 +49,7 @@ for name, program in METRICS_TO_RUN.items():
             sha256=f"--sha256 {weights_['sha256']}" if weights_ else "",
             code=lambda wildcards, name=name: code_of(f"metrics.{name}", module_of(wildcards.measurement)),
         shell:
-            "OMP_NUM_THREADS=1 python -m metrics.{params.program} {params.inputs} {params.sha256} --output {output} > {log} 2>&1"
+            "OMP_NUM_THREADS=1 python -m metrics.{params.program} {params.inputs} {params.sha256} --output {output:q} > {log:q} 2>&1"
 
 
 rule score_timing:  # the quality of the timing batch, at each estimate in time
@@ -70,7 +70,7 @@ rule score_timing:  # the quality of the timing batch, at each estimate in time
         inputs=lambda wildcards, input: flags(input),
         code=lambda wildcards: code_of("metrics.quality", module_of(wildcards.measurement)),
     shell:
-        "OMP_NUM_THREADS=1 python -m metrics.quality {params.inputs} --output {output} > {log} 2>&1"
+        "OMP_NUM_THREADS=1 python -m metrics.quality {params.inputs} --output {output:q} > {log:q} 2>&1"
 
 
 rule score_learning:  # what a training made of held-out measurements as it went on

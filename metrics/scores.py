@@ -53,7 +53,8 @@ def write(path: Path, table, facts: dict) -> None:
 
 def facts_of(images: Path) -> dict:
     """The facts that the bench wrote beside restored images: dataset, measurement, method, seed, protocol …"""
-    return {"protocol": "sound"} | store.load_json(images.with_suffix(".json"))
+    facts = store.load_json(images.with_suffix(".json"), ("dataset", "measurement", "method", "seed"))
+    return {"protocol": "sound", "digest": None} | facts
 
 
 def of_restored(path: Path, facts: dict, estimates: np.ndarray, images: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
@@ -87,3 +88,36 @@ def twice(score: Callable[[np.ndarray, np.ndarray], np.ndarray], estimates: np.n
     if len(changed):
         second[changed] = score(filled[changed], changed)
     return [first, second]
+
+
+def load_clean(path: Path) -> np.ndarray:
+    """Clean images, uint8 [N, H, W, C]. Raises SystemExit where a file holds others."""
+    images = store.load_array(path)
+    if images.dtype != np.uint8 or images.ndim != 4:
+        sys.exit(f"{path}: holds {images.dtype} {images.shape}, not clean images uint8 [N, H, W, C]; make it anew")
+    return images
+
+
+def load_restored(path: Path, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Estimates [N, H, W, C] or samples [K, N, H, W, C] as the bench wrote them, of a shape in which None is any number.
+
+    Raises SystemExit where a file holds others, or values that are not finite or leave [0, 1].
+    """
+    images = store.load_array(path)
+    wanted = f"({', '.join('any' if length is None else str(length) for length in shape)})"
+    if len(images.shape) != len(shape) or any(b not in (None, a) for a, b in zip(images.shape, shape, strict=True)):
+        sys.exit(f"{path}: holds {images.shape}, not restored images {wanted}; delete it and run again")
+    if images.dtype.kind != "f":
+        sys.exit(f"{path}: holds the type {images.dtype}, not real numbers; delete it and run again")
+    for part in images:
+        if not (part.min() >= 0 and part.max() <= 1):  # nan is neither
+            sys.exit(f"{path}: holds values that are not finite or leave [0, 1]; delete it and run again")
+    return images
+
+
+def same_measurements(path: Path, facts: dict, measured: dict) -> None:
+    """Raise SystemExit where estimates with these facts were restored from other measurements than those with the facts given."""
+    if (protocol := facts["protocol"]) != measured.get("protocol", "sound"):
+        sys.exit(f"{path}: restored under protocol {protocol}, the measurements are of another; restore them again")
+    if len(found := {facts.get("digest"), measured.get("digests", {}).get("y")} - {None}) > 1:
+        sys.exit(f"{path}: restored from other measurements than those given ({' and '.join(sorted(found))}); restore them again")

@@ -32,6 +32,7 @@ class Architecture(NamedTuple):
     discriminator: tuple[int, ...]  # the last convolution's output are the features …
     verdict_linear: tuple[int, ...]  # … and the linear layers between them and the verdict
     skip: tuple[int, ...]  # channels of the U-Net at H, H/2, …: ours, not the original's
+    sampler: tuple[int, ...]  # the same of the U-Net that draws samples
 
 
 MNIST = Architecture(
@@ -43,6 +44,7 @@ MNIST = Architecture(
     discriminator=(16, 32, 64),
     verdict_linear=(),
     skip=(16, 32, 64),
+    sampler=(16, 32, 64),
 )
 CELEBA = Architecture(
     latent=128,
@@ -53,6 +55,7 @@ CELEBA = Architecture(
     discriminator=(32, 128, 256, 256),
     verdict_linear=(256,),
     skip=(32, 64, 128, 256),
+    sampler=(24, 48, 96, 128),
 )
 
 
@@ -74,4 +77,5 @@ def architecture(shape: tuple[int, int, int]) -> Architecture:
         decoder=base.decoder[:1] * more + base.decoder,
         discriminator=base.discriminator + base.discriminator[-1:] * more,
         skip=base.skip + base.skip[-1:] * more,
+        sampler=base.sampler + base.sampler[-1:] * more,
     )

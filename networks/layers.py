@@ -68,13 +68,15 @@ class ImageNetwork(nn.Module):
     While it trains it computes in bfloat16 where the device can; what goes in and comes out is float32.
     """
 
+    teaches = False  # whether its images only teach another network: then it computes as if it trained
+
     def __init__(self, shape: tuple[int, int, int], low: int = 0):
         super().__init__()
         self.height, self.width, _ = shape
         self.low = low
 
     def precision(self, where: torch.device) -> torch.autocast:
-        return autocast(where, self.training)
+        return autocast(where, self.training or self.teaches)
 
     def inside(self, y: Tensor) -> Tensor:
         """Images as the layers see them: [B, H, W, C] in [0, 1] -> [B, C, H, W] in [low, 1], stored channels last."""
@@ -85,6 +87,16 @@ class ImageNetwork(nn.Module):
         maps = maps.float()[..., : self.height, : self.width]
         bounded = maps.sigmoid() if self.low == 0 else 0.5 + 0.5 * maps.tanh()
         return bounded.permute(0, 2, 3, 1)
+
+    def reaching(self, maps: Tensor) -> Tensor:
+        """Images [B, H, W, C] that reach 0 and 1 exactly: 1.1 sigmoid - 0.05, clipped to [0, 1].
+
+        While the network trains the clipped part has a slope of 0.02, so that a gradient gets past. Rows and columns beyond the
+        image are cut off.
+        """
+        x = 1.1 * maps.float()[..., : self.height, : self.width].sigmoid().permute(0, 2, 3, 1) - 0.05
+        clipped = x.clamp(0, 1)
+        return clipped + 0.02 * (x - clipped) if self.training else clipped
 
     def stacked(self, y: Tensor, mask: Tensor | None) -> Tensor:
         """What an encoder sees, [B, P·C, H, W]: y [B, H, W, C], and beside it the mask of seen values, if there is one."""

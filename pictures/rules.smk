@@ -1,7 +1,7 @@
 # Data sets without clean images: pictures that are corrupted already, restored and not scored.
 import datasets
 from config.command_line import measurement_flags
-from config.environment import own_files
+from config.environment import own_files, own_stamps
 from config.provenance import code_of
 from config.schema import module_of
 
@@ -26,14 +26,16 @@ rule measure_pictures:
     params:
         family=lambda wildcards: measurement_flags(config, wildcards.dataset, wildcards.measurement),
         folder=subpath(output[0], parent=True),
+        stamps=lambda wildcards: own_stamps(config, wildcards.dataset),
         code=lambda wildcards: code_of("pictures.measure", module_of(wildcards.measurement)),
     shell:
         "python -m pictures.measure {params.family} --pictures {resources.data_dir:q}/{wildcards.dataset} "
-        "--dataset {wildcards.dataset} --measurement {wildcards.measurement} --output {params.folder} > {log} 2>&1"
+        "--dataset {wildcards.dataset} --measurement {wildcards.measurement} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule write_pictures:
     input:
+        lambda wildcards: own_files(config, wildcards.dataset),
         measured=RUNS.measured,
         restored=RUNS.files("restored", "test.npy", RUNS.pictured),
     output:
@@ -46,13 +48,17 @@ rule write_pictures:
         dataset=WITHOUT_CLEAN,
     conda:
         "../environment.yml"
+    resources:
+        data_dir=config["data_dir"],
     params:
         measured=RUNS.measured_pairs,
         restored=RUNS.pairs("restored", "test.npy", RUNS.pictured, "{measurement}/{method}"),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(name for name in config["methods"] if name != "as_measured"),
         folder=subpath(output[0], parent=True),
+        stamps=lambda wildcards: own_stamps(config, wildcards.dataset),
         code=code_of("pictures.write", "pictures/caption.md"),
     shell:
-        "python -m pictures.write --dataset {wildcards.dataset} --measured {params.measured} --restored {params.restored} "
-        "--order {params.order:q} --titles {params.titles:q} --output {params.folder} > {log} 2>&1"
+        "python -m pictures.write --dataset {wildcards.dataset} --pictures {resources.data_dir:q}/{wildcards.dataset} "
+        "--measured {params.measured} --restored {params.restored} "
+        "--order {params.order:q} --titles {params.titles:q} --output {params.folder:q} > {log:q} 2>&1"

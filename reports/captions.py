@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 import protocols
+from metrics import declared
 from reports import shown
 from reports.bootstrap import REPLICATES
 from reports.facts import device
@@ -125,7 +126,19 @@ def differences_caption(values: pd.DataFrame, methods: pd.DataFrame) -> str:
 
 
 def posterior_caption(values: pd.DataFrame) -> str:
-    return caption("posterior", **{name: span(values[name]) for name in ("images", "samples")})
+    """`values` is posterior.csv."""
+    here = values[values["metric"] == "crps"]
+    return caption("posterior", **{name: span(here[name]) for name in ("images", "samples", "seeds")})
+
+
+def posterior_details_caption(values: pd.DataFrame) -> str:
+    """What each score says; those that say the same are named together."""
+    scored, titles = set(values["metric"]), {}
+    for name, metric in declared.of_samples().items():
+        if metric.shown == "posterior details" and name in scored:
+            titles.setdefault(metric.says, []).append(metric.title)
+    said = [f"{capital('; '.join(those))}: {says}" for says, those in titles.items()]
+    return caption("posterior_details", metrics=" ".join(said))
 
 
 def learning_caption(facts: dict, protocol: str) -> str:

@@ -23,7 +23,8 @@ RESTORATIONS = ["restorations.png", "restorations.pdf"]
 MSE_TIME = ["mse_time.png", "mse_time.pdf", "mse_time.json"]
 LEARNING = ["learning.png", "learning.pdf", "learning.csv"]
 LOSSES = ["losses.png", "losses.pdf"]
-POSTERIOR = ["posterior.csv", "posterior.md", "posterior.tex", "posterior.png", "posterior.pdf"]
+POSTERIOR = ["posterior.csv", "posterior.md", "posterior.tex", "posterior_details.md", "posterior_details.tex",
+             "posterior.png", "posterior.pdf", "posterior_calibration.png", "posterior_calibration.pdf"]  # fmt: skip
 SECTIONS = {  # of a data set on the page, in order: its headings, and the links that lead there
     "quality": "Quality of the restored images",
     "restorations": "Restorations",
@@ -166,12 +167,17 @@ def chapter(
     if "posterior" in facts:
         samples = files.read_csv(folder / "posterior.csv")
         grids["posterior"] = posterior_table.posterior_table(samples, methods), captions.posterior_caption(samples)
+        grids["posterior_details"] = posterior_table.details(samples, methods), captions.posterior_details_caption(samples)
+    figures = {part: picture(folder / f"{part}.png", said[part](facts[part])) for part in facts}
+    if "posterior" in facts:
+        said_below = captions.caption("posterior_calibration", protocol)
+        figures["posterior_calibration"] = picture(folder / "posterior_calibration.png", said_below)
     browser = folder / "browser.json"
     return {
         "name": name,
         "protocol": protocol,
         "tables": grids,
-        "figures": {part: picture(folder / f"{part}.png", said[part](facts[part])) for part in facts},
+        "figures": figures,
         "trained": len(training) > 0,
         "speedups": {files.title(at, {}): each["says"] for at, each in facts.get("mse_time", {}).get("speedups", {}).items()},
         "links": links_to(links, folder, beside),

@@ -13,8 +13,10 @@ ORIGINAL = Path(__file__).with_name("original.csv")
 SECTIONS = {  # by what a method sees of clean images
     "no": "sees no clean image",
     "measured afresh": "sees clean images measured afresh at every step",
+    "measured twice": "sees two measurements of each training image: a control, not a competitor",
     "train": "sees clean images: an upper bound, not a competitor",
 }
+CONTROLS = ("measured twice", "train")  # sections of methods that compete with no other
 
 
 def published() -> pd.DataFrame:

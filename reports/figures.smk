@@ -12,16 +12,16 @@ rule learning:
     conda:
         "../environment.yml"
     params:
-        results=config["results"],
+        results=lambda wildcards: config["results"],
         runs=RUNS.names(RUNS.learned),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(name for name, method in config["methods"].items() if method["learned"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.learning", "reports/captions"),
     shell:
         "python -m reports.learning --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
-        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule losses:
@@ -34,16 +34,16 @@ rule losses:
     conda:
         "../environment.yml"
     params:
-        results=config["results"],
+        results=lambda wildcards: config["results"],
         runs=RUNS.names(RUNS.learned),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(name for name, method in config["methods"].items() if method["learned"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.losses"),
     shell:
         "python -m reports.losses --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
-        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule browser:
@@ -61,12 +61,12 @@ rule browser:
     conda:
         "../environment.yml"
     params:
-        results=config["results"],
+        results=lambda wildcards: config["results"],
         runs=RUNS.names(RUNS.timed),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         code=code_of("reports.browser"),
     shell:
         "python -m reports.browser --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
-        "--measurements {params.measurements:q} --titles {params.titles:q} --output {output} > {log} 2>&1"
+        "--measurements {params.measurements:q} --titles {params.titles:q} --output {output:q} > {log:q} 2>&1"

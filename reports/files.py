@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 import store
 from metrics import declared
 
+TEXT = {"dataset", "measurement", "method", "device", "title", "clean"}  # the columns that hold no numbers
 KEYS = ["dataset", "measurement", "method", "seed", "image"]  # of a row of scores
 TIMING = ["dataset", "measurement", "method", "seed", "step", "seconds", "mse", "mse_pasted", "images", "device", "threads"]
 
@@ -18,13 +20,17 @@ TIMING = ["dataset", "measurement", "method", "seed", "step", "seconds", "mse", 
 def read_csv(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
     """The rows of a `.csv` file. Raises SystemExit in one line where it is absent, broken or lacks a column."""
     try:
-        rows = pd.read_csv(path)
+        rows = pd.read_csv(path, dtype={"digest": str})  # hexadecimal: 12e456789012 is no number
     except FileNotFoundError:
         sys.exit(f"{path}: no such file; run the step that makes it (`snakemake {path}`)")
     except ValueError as error:  # all that pandas raises for a broken file, an empty one included
         sys.exit(f"{path}: not a complete .csv file ({error}); delete it and run again")
     if lacking := [column for column in columns if column not in rows]:
         sys.exit(f"{path}: lacks the column {', '.join(lacking)}; delete it and run again")
+    for column in set(columns) - TEXT:
+        numbers = pd.to_numeric(rows[column], errors="coerce")
+        if len(wrong := rows[column][(numbers.isna() & rows[column].notna()) | np.isinf(numbers)]):
+            sys.exit(f"{path}: {column} is {wrong.iloc[0]}, not a finite number; delete it and run again")
     return rows
 
 
@@ -35,11 +41,19 @@ def read_cells(paths: list[Path], columns: list[str], dataset: str, measurements
     parts = []
     for path in paths:
         part = read_csv(path, columns)
+        if part.empty:
+            sys.exit(f"{path}: holds no rows; delete it and run again")
         for column, known in {"dataset": [dataset], "measurement": measurements, "method": methods}.items():
             if strangers := set(part[column]) - set(known):
                 sys.exit(f"{path}: {column} {', '.join(map(str, strangers))} is not among {', '.join(known)}")
-        parts.append(part.assign(protocol=part.get("protocol", "sound")))  # scores made before there was another say nothing
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+        # scores made before there was another protocol, or a digest, say nothing
+        parts.append(part.assign(protocol=part.get("protocol", "sound"), digest=part.get("digest")))
+    rows = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    if len(several := rows.groupby("measurement")["digest"].nunique().loc[lambda count: count > 1]):
+        sys.exit(
+            f"{several.index[0]}: scores of images that were restored from different measurements; restore and score them again"
+        )
+    return rows
 
 
 def program_of(path: Path) -> declared.Program:
@@ -91,7 +105,7 @@ def cell(rows: pd.DataFrame) -> str:
 
 def write(path: Path, text: str) -> None:
     with store.replacing(path) as partial:
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
 
 
 def save_figure(figure, stem: Path) -> None:
@@ -107,6 +121,16 @@ def one_protocol(protocols: Iterable[str]) -> str:
     if len(found) > 1:
         sys.exit(f"results of the protocols {' and '.join(found)} together; they do not compare, give those of one")
     return found[0]
+
+
+def restored_from(measured: Path, restored: Iterable[Path]) -> list[dict]:
+    """The facts of restored images. Raises SystemExit where some were restored from other measurements than those of a file."""
+    digest, found = store.describe(measured).get("digests", {}).get("y"), []
+    for path in restored:
+        found.append(store.load_json(path.with_suffix(".json")))
+        if len({digest, found[-1].get("digest")} - {None}) > 1:
+            sys.exit(f"{path}: restored from other measurements than {measured}; delete it and run again")
+    return found
 
 
 def title(name: str, titles: dict[str, str]) -> str:

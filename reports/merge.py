@@ -50,9 +50,9 @@ def one_set_of_measurements(sources: list[Path]) -> None:
         for path in sorted(source.glob("measured/**/*.json")):
             name, facts = path.relative_to(source).as_posix(), store.load_json(path)
             first, where = known.setdefault(name, (facts, path))
-            for key in ("digest", "protocol"):
+            for key in ("digests", "protocol"):
                 if first.get(key, "sound") != facts.get(key, "sound"):
-                    sys.exit(f"{path}: its {key} is not that of {where}; their scores do not compare, merge them apart")
+                    sys.exit(f"{path}: {key}: not as of {where}; their scores do not compare, merge them apart")
     protocols = {facts.get("protocol", "sound") for facts, _ in known.values()}
     if len(protocols) > 1:
         sys.exit(f"results of the protocols {' and '.join(sorted(protocols))} together; they do not compare, merge those of one")

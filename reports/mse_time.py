@@ -90,6 +90,7 @@ def draw_panel(ax, lines: dict[str, pd.DataFrame], styles: dict[str, dict], spee
         fontsize=8,
         color="0.25",
         va="bottom",
+        parse_math=False,
     )
     ax.xaxis.set_major_locator(ticker.LogLocator(numticks=5))
     ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=12))
@@ -129,7 +130,9 @@ def draw(timing: pd.DataFrame, measurements, methods, titles, speedups: dict[str
     iterative = set(timing["method"][timing["step"] > 1])
     handles = [plt.Line2D([], [], **styles[m], linestyle="-" if m in iterative else "none") for m in drawn]
     labels = [files.title(method, titles) for method in drawn]
-    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
+    legend = figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a title may hold $
     devices = "; ".join(dict.fromkeys(map(device, timing.to_dict("records"))))
     images = " or ".join(f"{n:,}" for n in timing["images"].unique())
     protocol = files.one_protocol(timing["protocol"])

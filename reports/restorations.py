@@ -69,9 +69,9 @@ def draw(panels: dict[str, list[tuple[str, np.ndarray]]], heads: Sequence[str] =
             ax = figure.add_axes(box)
             rows = len(panel)
             ax.imshow(mosaic([images for _, images in panel]), interpolation="nearest", aspect="auto", extent=(0, 1, rows, 0))
-            ax.set_title(heading, fontsize=10, fontweight="bold", loc="left")
+            ax.set_title(heading, fontsize=10, fontweight="bold", loc="left", parse_math=False)
             ax.set_xticks((np.arange(len(heads)) + 0.5) / count, heads, fontsize=8)
-            ax.set_yticks(np.arange(rows) + 0.5, [label for label, _ in panel], fontsize=8)
+            ax.set_yticks(np.arange(rows) + 0.5, [label for label, _ in panel], fontsize=8, parse_math=False)
             ax.tick_params(length=0, bottom=False, labelbottom=False, labeltop=True, pad=2)
             ax.spines[:].set_visible(False)
     return figure
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
         at = [measurement for measurement, _ in given.measured]
         restored = files.by_measurement("--restored", given.restored, at, given.order, "--order")
         made = [store.describe(path) for _, path in given.measured]
-        made += [store.load_json(path.with_suffix(".json")) for _, path in given.restored]
+        made += [facts for name, path in given.measured for facts in files.restored_from(path, restored[name].values())]
         protocol = files.one_protocol(facts.get("protocol", "sound") for facts in made)
         clean = load(given.clean, given.images)
         panels = {}

@@ -1,6 +1,7 @@
 import json
 
 import datasets
+from config.command_line import pairs
 from config.messages import shown_config
 from config.environment import why_absent
 from config.provenance import code_of
@@ -14,7 +15,9 @@ RESTORATIONS, MSE_TIME, LEARNING, LOSSES = (
 )
 LEARNING.append("learning.csv")
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
+POSTERIOR += [f"posterior_{name}" for name in ("details.md", "details.tex", "calibration.png", "calibration.pdf")]
 WITH_POSTERIOR = [name for name in config["datasets"] if RUNS.chosen(name, RUNS.sampled)]  # data sets
+# A param of free text is a function, whose value Snakemake takes as it is: elsewhere {word} in a title would be a wildcard.
 TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
 
 SCORED = "|".join(datasets.with_clean())
@@ -85,11 +88,11 @@ rule table:
     conda:
         "../environment.yml"
     params:
-        results=config["results"],
+        results=lambda wildcards: config["results"],
         runs=RUNS.names(),
         sees=json.dumps(RUNS.sees),
         absent=lambda wildcards: json.dumps(RUNS.reasons[wildcards.dataset], ensure_ascii=False),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         reference=f"--reference {config['reference']}" if config["reference"] else "",
@@ -99,7 +102,7 @@ rule table:
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --sees {params.sees:q} "
         "--absent {params.absent:q} --titles {params.titles:q} --order {params.order:q} "
-        "--measurements {params.measurements:q} {params.reference} {params.partial} --output {params.folder} > {log} 2>&1"
+        "--measurements {params.measurements:q} {params.reference} {params.partial} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule restorations:
@@ -118,13 +121,13 @@ rule restorations:
     params:
         measured=RUNS.measured_pairs,
         restored=RUNS.pairs("restored", "test.npy", RUNS.pictured, "{measurement}/{method}"),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(name for name in config["methods"] if name != "as_measured"),
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.restorations", "reports/captions"),
     shell:
-        "python -m reports.restorations --dataset {wildcards.dataset} --clean {input.clean} --measured {params.measured} "
-        "--restored {params.restored} --order {params.order:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+        "python -m reports.restorations --dataset {wildcards.dataset} --clean {input.clean:q} --measured {params.measured} "
+        "--restored {params.restored} --order {params.order:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule mse_time:
@@ -137,16 +140,16 @@ rule mse_time:
     conda:
         "../environment.yml"
     params:
-        results=config["results"],
+        results=lambda wildcards: config["results"],
         runs=RUNS.names(RUNS.timed),
-        titles=TITLES,
+        titles=lambda wildcards: TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.mse_time", "reports/captions"),
     shell:
         "python -m reports.mse_time --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
-        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem} > {log} 2>&1"
+        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule posterior:
@@ -154,7 +157,7 @@ rule posterior:
         scores=lambda wildcards: [
             path
             for name, program in METRICS_TO_RUN.items()
-            if program.of_samples
+            if program.of_samples and ("labels" not in program.needs or datasets.classes(wildcards.dataset))
             for path in RUNS.files("scores", f"{name}.csv", RUNS.sampled)(wildcards)
         ],
         samples=RUNS.files("restored", "posterior.npy", RUNS.sampled_and_pictured),
@@ -173,8 +176,8 @@ rule posterior:
         folder=subpath(output[0], parent=True),
         code=code_of("reports.posterior", "reports/captions", *DECLARED),
     shell:
-        "python -m reports.posterior --dataset {wildcards.dataset} --scores {input.scores} --methods {input.methods} "
-        "--clean {input.clean} --measured {params.measured} --samples {params.samples} --output {params.folder} > {log} 2>&1"
+        "python -m reports.posterior --dataset {wildcards.dataset} --scores {input.scores:q} --methods {input.methods:q} "
+        "--clean {input.clean:q} --measured {params.measured} --samples {params.samples} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule configuration:
@@ -185,9 +188,9 @@ rule configuration:
     conda:
         "../environment.yml"
     params:
-        text=shown_config(config),
+        text=lambda wildcards: shown_config(config),
     shell:
-        "printf '%s' {params.text:q} > {output} 2> {log}"
+        "printf '%s' {params.text:q} > {output:q} 2> {log:q}"
 
 
 rule page:
@@ -203,7 +206,7 @@ rule page:
     resources:
         home=workflow.basedir,  # a resource, not a param: moving the repository changes no report
     params:
-        datasets=" ".join(f"{name}={config['results']}/report/{name}" for name in config["datasets"]),
+        datasets=pairs((name, f"{config['results']}/report/{name}") for name in config["datasets"]),
         missing=json.dumps({name: why_absent(config, name) for name in config["absent"]}),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
         learning=" ".join(["--learning", *WITH_CURVES] if WITH_CURVES else []),
@@ -212,8 +215,8 @@ rule page:
         code=code_of("reports.page", "reports/captions", *(f"reports/page.{end}" for end in ("html", "css", "js")), *DECLARED),
     shell:
         "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} {params.learning} "
-        "--scores {params.scores:q} {params.partial} --config {input.config} "
-        "--commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output} > {log} 2>&1"
+        "--scores {params.scores:q} {params.partial} --config {input.config:q} "
+        "--commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output:q} > {log:q} 2>&1"
 
 
 include: "figures.smk"

@@ -3,6 +3,9 @@
 # made when its files are there. Posterior samples are left out.
 #
 #     snakemake so_far --cores 1 --nolock --forceall
+import shlex
+
+from config.command_line import pairs
 from config.failures import failed_file
 
 WITH_SCORES = [
@@ -72,6 +75,6 @@ use rule page as so_far with:
     output:
         "<results>/report_so_far/index.html",
     params:
-        datasets=" ".join(f"{name}={config['results']}/report_so_far/{name}" for name in config["datasets"]),
+        datasets=pairs((name, f"{config['results']}/report_so_far/{name}") for name in config["datasets"]),
         posterior="",
-        partial=f"--partial --failed {failed_file(config)}" if failed_file(config).is_file() else "--partial",
+        partial=f"--partial --failed {shlex.quote(str(failed_file(config)))}" if failed_file(config).is_file() else "--partial",

@@ -13,7 +13,7 @@ METRICS = declared.of_estimates()  # by column
 PLACE = {metric: place for place, metric in enumerate(METRICS)}  # of a metric in arrays
 
 
-def by_image(scores: pd.DataFrame, measurement: str, methods: list[str]) -> dict[str, np.ndarray]:
+def by_image(scores: pd.DataFrame, measurement: str, methods: list[str], metrics=METRICS) -> dict[str, np.ndarray]:
     """{method: [S, N, M]}, seeds, images and metrics in order; S is 1 for a method without seeds, nan where there is no score."""
     here = scores[scores["measurement"] == measurement]
     images, found = np.unique(here["image"]), {}
@@ -21,12 +21,12 @@ def by_image(scores: pd.DataFrame, measurement: str, methods: list[str]) -> dict
         name = f"{cell['dataset'].iloc[0]}/{measurement}/{method}"
         if cell.groupby("seed", dropna=False)["image"].agg(frozenset).nunique() > 1:
             sys.exit(f"{name}: its seeds are not scored on the same images; score them again")
-        seeds = [rows.set_index("image").reindex(columns=list(METRICS)) for _, rows in cell.groupby("seed", dropna=False)]
+        seeds = [rows.set_index("image").reindex(columns=list(metrics)) for _, rows in cell.groupby("seed", dropna=False)]
         found[method] = np.stack([rows.reindex(images).to_numpy(float) for rows in seeds])
     return {method: found[method] for method in methods if method in found}
 
 
-def summarise(scores: pd.DataFrame, replicates: dict[str, Bootstrap], methods: list[str]) -> pd.DataFrame:
+def summarise(scores: pd.DataFrame, replicates: dict[str, Bootstrap], methods: list[str], metrics=METRICS) -> pd.DataFrame:
     """A row for each measurement, method and metric that applies. `seeds` is 0 for a method without seeds.
 
     A single image, the mosaic of the protocol's switch of that name, has no interval. `seeds_apart` as in reports/seeds.py.
@@ -41,7 +41,7 @@ def summarise(scores: pd.DataFrame, replicates: dict[str, Bootstrap], methods: l
         + (apart(here.scores[method][..., at], spread[measurement][at]),)
         for measurement, here in replicates.items()
         for method in here.mean
-        for metric, at in PLACE.items()
+        for at, metric in enumerate(metrics)
         if (images := here.images[method][:, at].sum())
     ]
     columns = ["dataset", "measurement", "method", "metric", "mean", "low", "high", "images", "seeds", "seeds_apart"]
@@ -52,20 +52,20 @@ def summarise(scores: pd.DataFrame, replicates: dict[str, Bootstrap], methods: l
     return values
 
 
-def leader(rows: pd.DataFrame, replicates: Bootstrap) -> str:
+def leader(rows: pd.DataFrame, replicates: Bootstrap, metrics=METRICS) -> str:
     """The method with the best mean; `rows` are of one measurement and metric.
 
     Means over fewer images than others have do not compare. So the best of those with most images comes first, unless a method
     is better than it on the images that both have; of several such, the one that is better by most.
     """
     metric = rows["metric"].iloc[0]
-    sign = 1 if METRICS[metric].better == "higher" else -1
+    sign, at = 1 if metrics[metric].better == "higher" else -1, list(metrics).index(metric)
     most = rows[rows["images"] == rows["images"].max()].set_index("method")["mean"]
     best = (sign * most).idxmax()
-    return max(rows["method"], key=lambda method: sign * replicates.minus(method, best, PLACE[metric])[0])
+    return max(rows["method"], key=lambda method: sign * replicates.minus(method, best, at)[0])
 
 
-def placed(values: pd.DataFrame, replicates: dict[str, Bootstrap], unsupervised: set[str]) -> pd.DataFrame:
+def placed(values: pd.DataFrame, replicates: dict[str, Bootstrap], unsupervised: set[str], metrics=METRICS) -> pd.DataFrame:
     """`values` with the interval of each row's rank and with `best`; empty for a metric without a better direction.
 
     A rank is among the rows of the same group, those that see no clean image (`unsupervised`) or the others. `best` is for
@@ -74,14 +74,14 @@ def placed(values: pd.DataFrame, replicates: dict[str, Bootstrap], unsupervised:
     """
     values = values.assign(rank_low=pd.NA, rank_high=pd.NA, best="")
     for (measurement, metric), column in values.groupby(["measurement", "metric"], sort=False):
-        if METRICS[metric].better not in ("higher", "lower"):
+        if metrics[metric].better not in ("higher", "lower"):
             continue
-        here, at = replicates[measurement], PLACE[metric]
+        here, at = replicates[measurement], list(metrics).index(metric)
         for competes, rows in column.groupby(column["method"].isin(unsupervised)):
-            ranks = here.ranks(list(rows["method"]), at, METRICS[metric].better)
+            ranks = here.ranks(list(rows["method"]), at, metrics[metric].better)
             values.loc[rows.index, ["rank_low", "rank_high"]] = ranks
             if competes:
-                first = leader(rows, here)
+                first = leader(rows, here, metrics)
                 ties = [m for m in rows["method"] if m != first and not separated(*here.minus(first, m, at)[1:])]
                 values.loc[rows.index[rows["method"].isin([first, *ties])], "best"] = "tied" if ties else "best"
     return values.astype({"rank_low": "Int64", "rank_high": "Int64"})

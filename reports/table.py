@@ -56,8 +56,11 @@ def find(given: argparse.Namespace) -> list[str]:
     given.scores, given.timing = found.scores(given, of_samples=False), found.of_runs(given, "scores", "timing.csv")
     given.models, given.ceilings, given.measured_facts = found.models(given), found.ceilings(given), found.measured(given)
     not_yet = found.without_scores(given)
-    with_scores = {run.partition("/")[0] for run in given.runs if run not in not_yet}
-    given.measurements = [name for name in given.measurements if name in with_scores]
+    if given.partial:
+        of_runs = [set(parts) for parts in zip(*(run.split("/")[:2] for run in given.runs if run not in not_yet), strict=True)]
+        given.measurements, given.order = (
+            [*filter(there.__contains__, names)] for there, names in zip(of_runs, (given.measurements, given.order), strict=True)
+        )
     return not_yet
 
 
@@ -83,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
     add("--measured-facts", nargs="*", type=files.pair, default=[], metavar="NAME=JSON",
         help="measurement=train.json, the facts of each measured training split")  # fmt: skip
     add("--sees", type=files.mapping, required=True, metavar="JSON",
-        help='{method: {"clean": "no"|"measured afresh"|"train", "theta": "no"|"train"|"test"|"train, test", '
+        help='{method: {"clean": "no"|"measured afresh"|"measured twice"|"train", "theta": "no"|"train"|"test"|"train, test", '
              '"learned": true|false}}, or a file that holds it')  # fmt: skip
     add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
     add("--order", type=files.names, required=True, help="the methods in the order of the rows, between spaces")
@@ -105,7 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
         values["ceiling"] = values["metric"].map(ceilings(given.ceilings)).astype(float)
         methods = facts.method_facts(values, timing, training, given.sees, given.order, given.titles)
 
-        unsupervised = set(methods["method"][methods["clean"] != "train"])
+        unsupervised = set(methods["method"][~methods["clean"].isin(facts.CONTROLS)])
         values = statistics.placed(values, replicates, unsupervised)
         differences = statistics.compare(values, replicates, unsupervised, given.reference)
 

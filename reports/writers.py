@@ -1,5 +1,7 @@
 """How tables are written: as Markdown, as LaTeX, and as plain text for a terminal. As HTML page.html writes them."""
 
+import re
+
 from reports.layout import Grid
 
 LATEX = {"\\": r"\textbackslash{}", "–": "--", "±": r"$\pm$", "×": r"$\times$", "θ": r"$\theta$", "σ": r"$\sigma$",
@@ -10,8 +12,23 @@ LATEX |= {character: "\\" + character for character in "&%$#_{}"}
 GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega"
 GREEK += " Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
 LATEX |= {letter: rf"$\{name}$" for letter, name in zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", GREEK.split(), strict=True)}
+LATEX |= {
+    "[": "{[}",
+    "]": "{]}",
+    "|": r"\textbar{}",
+    "*": "{*}",
+}  # at the start of a row, [ and * would belong to the \\ before it
 LINE = 345  # pt: a line of LaTeX's article
 SCRIPT, TINY, APART = 3.7, 2.9, 3  # pt: about a letter of \scriptsize and of \tiny, and \tabcolsep
+
+
+def md(text: str) -> str:
+    r"""Text as Markdown shows it letter by letter: what would begin a mark, a formula or a tag is escaped.
+
+    >>> print(md("a_b *c* <script> [x](y) $z_$ & d"))
+    a_b \*c\* \<script\> \[x\](y) \$z\_\$ &amp; d
+    """
+    return re.sub(r"[\\`*\[\]<>~$]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text.replace("&", "&amp;"))
 
 
 def markdown(grid: Grid, below: str) -> str:
@@ -29,8 +46,8 @@ def markdown(grid: Grid, below: str) -> str:
     for section in grid.sections:
         if section.title:
             lines.append(line([f"*{section.title}*", *[""] * len(grid.columns)]))
-        lines += [line([label, *map(shown, cells)]) for label, cells in section.rows]
-    return "\n".join([*lines, "", below, ""])
+        lines += [line([md(label), *map(shown, cells)]) for label, cells in section.rows]
+    return "\n".join([*lines, "", md(below), ""])
 
 
 def tex(text: str) -> str:

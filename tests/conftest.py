@@ -103,16 +103,25 @@ def learner():
     return make
 
 
+def phases_of(made: Learner) -> dict[str, list[int]]:
+    """The steps of each phase of a training."""
+    found: dict[str, list[int]] = {}
+    for step in range(made.steps):
+        found.setdefault(made.begin(step), []).append(step)
+    return found
+
+
 def seeded(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 
 
 def batch_of(model: ForwardModel, count: int = 6, shape: tuple[int, int, int] = SHAPE, seed: int = 0) -> dict:
-    """A training batch of random images."""
+    """A training batch of random images, measured twice."""
     g = seeded(seed)
     x = torch.rand(count, *shape, generator=g)
-    theta = model.draw(count, shape, g)
-    return {"x": x, "y": model.forward(x, theta), "side_info": model.side_info(theta)}
+    theta, again = model.draw(count, shape, g), model.draw(count, shape, g)
+    measured = {"y": model.forward(x, theta), "side_info": model.side_info(theta)}
+    return {"x": x} | measured | {"y_again": model.forward(x, again), "side_info_again": model.side_info(again)}
 
 
 # --- a small problem -----------------------------------------------------------------------------------------------------------
@@ -125,7 +134,7 @@ class World:
         self.folder, self.command, self.rules, self.trained, self.kept = folder, command, rules, {}, {}
         values = np.random.default_rng(0).integers(0, 256, (2 * IMAGES, 7, 7, 1), np.uint8)
         images = np.kron(values, np.ones((1, 4, 4, 1), np.uint8))
-        for split, part in (("train", images[:IMAGES]), ("test", images[IMAGES:])):
+        for split, part in (("train", images[:IMAGES]), ("train_again", images[:IMAGES]), ("test", images[IMAGES:])):
             clean = folder / "results/clean/toy" / f"{split}.npy"
             store.save_array(clean, part)
             for family, model in FAMILIES.items():

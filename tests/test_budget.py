@@ -50,7 +50,8 @@ def values(line: str, *names: str) -> list[str | None]:
 def test_a_cap_reaches_the_clean_images_and_their_labels_and_nothing_else(commands):
     prepared = {(line.split()[3], *values(line, "split", "images")) for line in commands if "datasets.prepare" in line}
     assert prepared == {
-        ("mnist5k", "train", "300"), ("mnist5k", "test", "100"), ("mnist", "train", None), ("mnist", "test", None),
+        ("mnist5k", "train", "300"), ("mnist5k", "validation", None), ("mnist5k", "test", "100"),
+        ("mnist", "train", None), ("mnist", "validation", "5"), ("mnist", "test", None),
     }  # fmt: skip
     labels = {values(line, "images")[0] for line in commands if "--labels" in line and "prepare mnist5k" in line}
     assert labels == {"300", "100"}

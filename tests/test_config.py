@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from parsed import workflow_of
+from snakemake.exceptions import WorkflowError
 
 import protocols
 from config.check import ConfigError, check
 from config.schema import assembled, family_of
 from measurements import forward
+from options import SEED
 
 ROOT = Path(__file__).parent.parent
 GOOD = {"datasets": {"mnist5k": {"drop_patch": {"size": 14}, "add_noise": {"sigma": 0.2}}}, "methods": {"acsg": None}}
@@ -246,8 +249,89 @@ def test_pictures_are_restored_whole(given, where):
     check(GOOD | {"methods": {"median": given if where == "restore" else None}})  # as of others a part may be
 
 
+NAN, INF = float("nan"), float("inf")
+NO_NUMBER = "is not a number to use; it must be finite and at most 4294967295"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        *(
+            (f"datasets.mnist5k.drop_patch.{key}", value, NO_NUMBER)
+            for key in ("fill", "size")
+            for value in (NAN, INF, -INF, 1e10)
+        ),
+        ("datasets.mnist5k.add_noise.sigma", 1e9, "1000000000.0 is greater than the maximum of 100"),
+        ("methods.acsg.train.batch_size", 10**6, "1000000 is greater than the maximum of 4096"),
+        ("methods.acsg.train.steps", "nan", NO_NUMBER),
+        ("methods.acsg.restore.learning_rate", NAN, NO_NUMBER),
+        ("seeds", [10**24], f"seeds.0: {10**24} {NO_NUMBER}"),
+        ("seeds", [0.5], "seeds.0: 0.5 is not of type 'integer'"),
+        ("measurement_seed", "1e300", NO_NUMBER),
+        ("methods.mine", {"like": "../methods/telea"}, "methods.mine.like: '../methods/telea' does not match"),
+        ("methods.mine", {"like": "telea", "title": "two\nlines"}, "methods.mine.title: 'two\\nlines' does not match"),
+        ("methods.mine", {"like": "telea", "title": " "}, "methods.mine.title: ' ' does not match"),
+        ("methods.mine", {"folder": "a{b}/mine"}, "methods.mine.folder: 'a{b}/mine' holds one of {}<>"),
+        ("datasets", {1: {}}, "datasets.1: a key must be text"),
+        ("methods.acsg.train", {True: 1}, "methods.acsg.train.True: a key must be text"),
+        ("results", "", "results: is empty"),
+        ("results", "/", "results: '/' is a folder that holds other things"),
+        ("results", "~", "results: '~' is a folder that holds other things"),
+        ("results", "-x", "results: '-x' begins with a dash"),
+        ("results", "./-x", "results: './-x' begins with a dash"),
+        ("results", "a\nb", "results: 'a\\nb' holds a line break"),
+        ("results", "a/{b}", "results: 'a/{b}' holds one of {}<>"),
+        ("results", "<logs>", "results: '<logs>' holds one of {}<>"),
+        ("data_dir", "-x", "data_dir: '-x' begins with a dash"),
+        ("metric_weights.lpips", {"path": "{a}", "sha256": "0" * 64}, "metric_weights.lpips.path: '{a}' holds one of {}<>"),
+    ],
+)
+def test_what_would_fail_in_a_job_is_refused_before(path, value, says):
+    with pytest.raises(ConfigError) as error:
+        check(changed(path, value))
+    assert says in str(error.value) and str(error.value).startswith(path.split(".")[0])
+    assert "\n" not in str(error.value)
+
+
+def test_a_tilde_is_the_home_folder_once(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/~me")
+    config = check(GOOD | {"results": "~/r é/", "data_dir": "~", "protocol": "sound"})
+    assert (config["results"], config["data_dir"]) == ("/home/~me/r é", "/home/~me")
+    assert check(GOOD | {"results": "a~/b"})["results"] == "a~/b"
+
+
+def test_the_seeds_bound_is_that_of_commands():
+    assert assembled()["properties"]["seeds"]["items"] == SEED
+    assert assembled()["properties"]["measurement_seed"].items() >= SEED.items()
+
+
 @pytest.mark.parametrize("text", ["seven", "7.5", ""])
 def test_text_that_is_no_such_number_is_refused(text):
     given = {"datasets": {"mnist": {"add_noise": {"sigma": 0.2}}}, "methods": {"acsg": {"train": {"steps": text}}}}
     with pytest.raises(ConfigError, match=r"methods\.acsg\.train\.steps: .* is not of type 'integer'"):
         check(given)
+
+
+def test_a_method_that_would_not_run_at_all_is_an_error(tmp_path):
+    """It would vanish from the report without a word."""
+    given = {"datasets": {"mnist5k": {"add_noise": {"sigma": 0.2}}}, "methods": {"as_measured": None, "harmonic": None}}
+    with (
+        pytest.raises(
+            WorkflowError, match=r"methods\.harmonic: it would not run at all; harmonic inpainting needs missing values"
+        ),
+        workflow_of(given, tmp_path),
+    ):
+        pass
+    (tmp_path / "empty").mkdir()
+    absent = given["datasets"] | {"celeba": {"drop_patch": {"size": 9}}}  # where it would run, were it there
+    with workflow_of(given | {"datasets": absent, "data_dir": str(tmp_path / "empty")}, tmp_path) as workflow:
+        assert {run.method for run in workflow.globals["RUNS"].of["mnist5k"]} == {"as_measured"}
+
+
+def test_a_key_that_stands_twice_is_named_with_its_line(tmp_path):
+    file = tmp_path / "twice.yaml"
+    file.write_text("datasets:\n  mnist5k: {add_noise: {sigma: 0.2}}\nmethods: {telea: }\nseeds: [0]\nmethods: {median: }\n")
+    command = [sys.executable, "-m", "snakemake", "-n", "--snakefile", ROOT / "Snakefile", "--configfile", file]
+    run = subprocess.run([*command, "--directory", tmp_path], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode != 0
+    assert f"configuration: {file}: line 5: the key methods stands there a second time" in run.stdout + run.stderr

@@ -4,6 +4,7 @@ With BENCH_DATA naming a folder in torchvision's layout the real MNIST and Celeb
 """
 
 import functools
+import hashlib
 import io
 import os
 import re
@@ -16,12 +17,13 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+import tifffile
 import torchvision
 from PIL import Image
 
 import datasets
 import store
-from datasets import celeba, decoding, folder, mnist, mnist5k, obtain, pack, prepare
+from datasets import celeba, decoding, folder, mnist, mnist5k, obtain, pack, picture_files, prepare
 
 ROOT = Path(__file__).parent.parent
 SPLITS = ["train", "validation", "test"]
@@ -201,6 +203,22 @@ def test_truncated_mnist_is_named_with_its_size_and_the_remedy(name, bytes_left,
 def test_mnist_of_the_right_size_but_without_content_is_named(files, tmp_path):
     """As a preallocated download that was cut off leaves it."""
     assert str(files) in refusal_of(mnist.load, "test", tmp_path)
+
+
+def test_another_data_set_under_mnist_s_names_is_refused(files, tmp_path, downloads):
+    """FashionMNIST has files of the same names and sizes; here all images are black."""
+    for name, size in mnist.SIZES.items():
+        count = 60_000 if name.startswith("train") else 10_000
+        header = np.array([2051, count, 28, 28] if "images" in name else [2049, count], ">i4").tobytes()
+        (files / name).write_bytes(header + bytes(size - len(header)))
+    line = refusal_of(mnist.load, "test", tmp_path)
+    name = "train-images-idx3-ubyte"
+    assert line.startswith(f"{files / name}: not MNIST, as its MD5 is ") and mnist.MD5[name] in line and not downloads
+
+
+@needs_mnist
+def test_the_official_digests_are_those_of_the_real_files():
+    assert {name: hashlib.md5((MNIST / name).read_bytes()).hexdigest() for name in mnist.SIZES} == mnist.MD5
 
 
 def test_sizes_are_those_of_the_idx_format():
@@ -438,25 +456,31 @@ def own_pictures(here: Path, names: list[str]) -> None:
         made.save(here / "folder" / name)
 
 
+def splits_of(data_dir: Path) -> dict[str, list[str]]:
+    return folder.splits(picture_files.listed(data_dir / "folder", deep=True).names)
+
+
 def test_own_pictures_are_split_by_name_for_good(tmp_path, capsys):
     """Every picture, in folders too, is of one split; none changes it when others come; other files do not count."""
     names = [f"{'in/' if n % 3 else ''}{n}.{'png' if n % 2 else 'PNG'}" for n in range(60)]
     own_pictures(tmp_path, names)
     (tmp_path / "folder" / "notes.txt").write_text("not a picture")
-    before = folder.splits(tmp_path / "folder")
+    before = splits_of(tmp_path)
     assert sorted(sum(before.values(), [])) == sorted(names) and all(before.values())
     assert len(before["train"]) > len(before["test"])
     images = folder.load("test", tmp_path)
     assert images.shape == (len(before["test"]), 64, 64, 3) and images.dtype == np.uint8
-    assert f"{tmp_path / 'folder'}: train {len(before['train'])}, validation" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"{tmp_path / 'folder'}: train {len(before['train'])}, validation" in said
+    assert f"{tmp_path / 'folder' / 'notes.txt'}: passed over, as .txt is not among" in said
     own_pictures(tmp_path, [f"more{n}.png" for n in range(20)])
-    after = folder.splits(tmp_path / "folder")
+    after = splits_of(tmp_path)
     assert all(set(before[split]) <= set(after[split]) for split in SPLITS)
 
 
 def test_folders_named_as_the_splits_are_the_splits(tmp_path):
     own_pictures(tmp_path, ["train/b.png", "train/a.png", "test/c.png"])
-    assert folder.splits(tmp_path / "folder") == {
+    assert splits_of(tmp_path) == {
         "train": ["train/a.png", "train/b.png"],
         "validation": [],
         "test": ["test/c.png"],
@@ -473,25 +497,37 @@ def test_the_largest_central_square_of_a_picture_is_reduced(tmp_path):
     exif[0x0112] = 6
     turned.save(tmp_path / "folder" / "a.png", exif=exif)
     expected = np.asarray(Image.fromarray(x[32:160]).resize((64, 64), Image.Resampling.BILINEAR))
-    assert np.array_equal(folder.square(tmp_path / "folder", "a.png"), expected)
+    assert np.array_equal(folder.square(tmp_path / "folder", {}, ("a.png", 0)), expected)
 
 
-@pytest.mark.parametrize("fault", ["small", "text", "deep"])
+def test_every_page_and_every_depth_is_on_the_scale_of_8_bits(tmp_path):
+    """12 bits in 16, two pages and a darker picture of the same kind; all of a file are of one split; names begin with no dot."""
+    x = np.asarray(scene(1).resize((64, 64)))
+    deep = np.rint(x * (4095 / 255)).astype(np.uint16)
+    (here := tmp_path / "folder" / "train").mkdir(parents=True)
+    tifffile.imwrite(here / "a.tif", np.stack([deep, deep // 4]), photometric="rgb")
+    Image.fromarray(x).save(here / "{b}.png")
+    (here / "._b.png").write_text("")
+    own_pictures(tmp_path, ["test/c.png"])
+    images = folder.load("train", tmp_path)
+    assert images.shape == (3, 64, 64, 3) and np.array_equal(images[2], x)
+    assert np.array_equal(images[0], x) and np.abs(images[1] - x / 4).max() < 1
+
+
+@pytest.mark.parametrize("fault", ["small", "text", "clear"])
 def test_a_picture_that_will_not_do_is_named(fault, tmp_path):
     (path := tmp_path / "folder" / "train" / "a.png").parent.mkdir(parents=True)
     own_pictures(tmp_path, ["test/b.png"])
     if fault == "text":
         path.write_text("not a picture")
     else:
-        Image.fromarray(np.zeros((63, 80) if fault == "small" else (80, 80), np.uint16 if fault == "deep" else np.uint8)).save(
-            path
-        )
-    says = {"small": "80×63, and no side may be shorter than 64", "text": "cannot identify", "deep": "save it with 8 bits"}[fault]
+        Image.fromarray(np.zeros((63, 80, 4) if fault == "small" else (80, 80, 4), np.uint8)).save(path)
+    says = {"small": "80×63, and no side may be shorter than 64", "text": "cannot identify", "clear": "transparent pixels"}[fault]
     assert str(path) in (said := refusal_of(folder.load, "train", tmp_path)) and says in said
 
 
 def test_without_own_pictures_the_folder_is_named(tmp_path):
-    assert f"{tmp_path / 'folder'}: no picture of the test split (.bmp, .jpeg," in refusal_of(folder.load, "test", tmp_path)
+    assert f"{tmp_path / 'folder'}: no picture of the test split (.apng, .avif," in refusal_of(folder.load, "test", tmp_path)
 
 
 def test_obtaining_leaves_files_that_are_there_and_says_what_to_do_where_it_fails(
@@ -610,6 +646,23 @@ def test_interrupted_write_leaves_what_was_there(tmp_path, before, interruption)
         raise interruption
     assert list(path.parent.iterdir()) == ([path] if before else [])
     assert not before or path.read_bytes() == before
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_live_one_writes_is_not(tmp_path):
+    path, kill = (
+        tmp_path / "a.npy",
+        "import os, pathlib, store, sys\nwith store.replacing(pathlib.Path(sys.argv[1])) as partial:\n",
+    )
+    kill += "    partial.write_bytes(b'half of')\n    os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", kill, path], cwd=ROOT, check=False)
+    (left,) = tmp_path.iterdir()
+    alive = left.with_name(left.name.replace(left.name.split(".")[-2], "1"))  # of a process that runs
+    other = left.with_name(f".b.npy{left.name.removeprefix('.a.npy')}")  # of another file
+    elsewhere = left.with_name(".a.npy.0123456789ab.999999999.partial")  # of another machine, whose processes are not known here
+    for path_kept in (alive, other, elsewhere):
+        path_kept.touch()
+    store.save_array(path, np.zeros(3))
+    assert set(tmp_path.iterdir()) == {path, alive, other, elsewhere}
 
 
 def test_a_write_that_makes_nothing_is_an_error_and_keeps_the_old_file(tmp_path):

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import torch
+from conftest import phases_of
 from declared import FAMILIES, LEARNED, MODELS, learner_class
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -83,6 +84,7 @@ def training_of(learner, gpu):
         s = model.side_info(model.draw(1, images.shape, gpu))
         bits = torch.empty(IMAGES, -(-s.numel() // 8), dtype=torch.uint8)
         data["side_info"] = bits if model.has_mask else torch.empty(IMAGES, 1, 1, 1)
+        data |= {f"{name}_again": data[name] for name in ("y", "side_info")}
         return Training(made, gpu, lambda: draw_batch(data, BATCH, gpu))
 
     return make
@@ -99,8 +101,20 @@ def test_a_step_reads_nothing_back_and_brings_nothing(method, images, model, tra
     assert {value.device.type for value in under_way.total.values()} == {"cuda"}
 
 
+@pytest.mark.parametrize("model", FAMILIES.values(), ids=FAMILIES)
+@pytest.mark.parametrize("method", LEARNED)
+def test_so_do_the_steps_of_every_later_phase(method, model, training_of):
+    under_way = training_of(method, MNIST, model)
+    for first, *_ in list(phases_of(under_way.learner).values())[1:]:
+        under_way.step = first
+        with OnOneDevice(from_now=False) as devices:
+            under_way.advance()
+            devices.from_now = True
+            under_way.advance()
+
+
 @pytest.mark.parametrize("model", MODELS, ids=str)
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("named", [(), ("side_info", "y_again", "side_info_again")])
 def test_fresh_measurements_are_made_on_the_gpu(model, named, gpu):
     x = torch.empty(BATCH, 28, 28, 1)
     measure_afresh(model, named, x, gpu)

@@ -707,7 +707,9 @@ def check_files(folder: Path, family: str, options: dict, name: str) -> None:
     assert forward.from_facts(facts) == measurement
     assert facts["value_range"] == [0, 1] and facts["never_shown"] == (~informs.any(0)).sum()
     described = {"dataset": "mnist5k", "measurement": name, "family": family, "split": "test", "seed": 5, "images": 7}
-    assert facts.items() >= described.items() and facts["digest"] == store.digest(y)
+    assert facts.items() >= described.items() and facts["shape"] == list(SHAPE)
+    held = {"y": y, "side_info": told, "shown": shown, "clean": some_clean(7)}
+    assert facts["digests"] == {name: store.digest(array) for name, array in held.items()}
     assert {path.name for path in folder.iterdir()} == {"test.y.npy", "test.side_info.npy", "test.shown.npy", "test.json"}
 
 

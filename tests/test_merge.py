@@ -15,7 +15,7 @@ def results(folder, seed=0, psnr=(20.0, 30.0), digest="aaa", protocol="sound"):
     run.mkdir(parents=True)
     rows = {"dataset": "toy", "measurement": "drop", "method": "unet", "seed": seed, "image": [0, 1], "psnr": psnr}
     pd.DataFrame(rows).to_csv(run / "quality.csv", index=False)
-    store.save_json(folder / "measured/toy/drop/test.json", {"digest": digest, "protocol": protocol})
+    store.save_json(folder / "measured/toy/drop/test.json", {"digests": {"y": digest}, "protocol": protocol})
     store.save_json(folder / f"models/toy/drop/unet/{seed}/train.json", {"steps": 7})
     (folder / "clean").mkdir()
     (folder / "clean/test.npy").write_bytes(b"no image is taken")
@@ -64,8 +64,8 @@ def test_scores_have_five_digits(tmp_path):
     ("other", "says"),
     [
         ({"psnr": (20.0, 31.0)}, "has other values than"),
-        ({"seed": 1, "digest": "bbb"}, "its digest is not that of"),
-        ({"seed": 1, "protocol": "paper"}, "its protocol is not that of"),
+        ({"seed": 1, "digest": "bbb"}, "digests: not as of"),
+        ({"seed": 1, "protocol": "paper"}, "protocol: not as of"),
     ],
 )
 def test_what_does_not_belong_together_is_refused_and_nothing_written(other, says, tmp_path):

@@ -22,6 +22,7 @@ from measurements.side_info import from_disk, pack
 from metrics import declared, digit_classifier, digits, lpips, posterior, quality, scores
 from metrics.declared import IDENTITY
 from metrics.quality import PSNR_CEILING
+from metrics.samples import Sampled
 from reports.files import KEYS, TIMING
 
 ROOT = Path(__file__).parents[1]
@@ -270,7 +271,7 @@ def test_a_timing_batch_has_a_row_per_step(tmp_path):
     done = run(args)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert {*TIMING, "protocol", *METRICS} == set(table)
+    assert {*TIMING, "protocol", "digest", *METRICS} == set(table)
     assert list(table["step"]) == [1, 2, 40] and list(table["seconds"]) == [0.25, 0.5, 10]
     same = {"dataset": "made", "measurement": "some", "method": "dice", "seed": 3, "images": 3, "threads": 2}
     assert (table[[*same, "device"]] == [*same.values(), "a processor, old"]).all(axis=None)
@@ -409,7 +410,7 @@ def test_a_timing_batch_under_the_paper_s_protocol_is_a_mosaic_at_every_step(tmp
     args, arrays = made(tmp_path, PATCH, steps=2, protocol="paper", n=66, batch=64)
     quality.main(args)
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert {*TIMING, "protocol", *MOSAIC_METRICS} == set(table)
+    assert {*TIMING, "protocol", "digest", *MOSAIC_METRICS} == set(table)
     error = ((arrays["clean"][:64] / 255 - arrays["estimates"].astype(float)) ** 2).mean((1, 2, 3, 4))
     np.testing.assert_allclose(table["psnr"], -10 * np.log10(error), rtol=1e-6)
 
@@ -442,7 +443,7 @@ WHOLE = np.full((1, 1, 1, 1), 0.2, np.float32)  # side information of noise: eve
 def of(name, x, samples, free=None) -> float:
     """A metric of one image [H, W, C] and its samples [K, H, W, C]; every value is open unless `free` says otherwise."""
     x, samples = np.asarray(x, float), np.asarray(samples, float)
-    return posterior.METRICS[name].of(x, samples, np.ones(x.shape, bool) if free is None else free)
+    return posterior.METRICS[name].of(Sampled(x, samples, np.ones(x.shape, bool) if free is None else free))
 
 
 def one(*values):
@@ -499,7 +500,7 @@ def test_crps_and_energy_agree_with_double_loops(rng):
 def test_coverage_crps_and_spread_see_the_open_values_alone(rng):
     x, samples, free = rng.random((6, 6, 1)), rng.random((8, 6, 6, 1)), rng.random((6, 6, 1)) < 0.5
     other, others = np.where(free, x, 0.5), np.where(free, samples, 0.5 + 0.5 * samples)
-    for name in ("coverage_50", "coverage_90", "crps", "spread"):
+    for name in ("coverage_50", "coverage_90", "crps", "spread", "diversity"):
         assert of(name, x, samples, free) == of(name, other, others, free) != of(name, x, samples)
         assert np.isnan(of(name, x, samples, np.zeros(x.shape, bool)))
 
@@ -566,7 +567,7 @@ def test_posterior_command_has_a_row_per_sampled_image(tmp_path, rng):
 
 @pytest.mark.parametrize("shape", [(3, 9, 8, 3), (6, 9, 9, 8, 3), (6, 3, 9, 8, 1)])
 def test_samples_of_other_images_are_refused_in_one_line(tmp_path, shape):
-    with pytest.raises(SystemExit, match="samples.npy: holds .* not samples") as refusal:
+    with pytest.raises(SystemExit, match="samples.npy: holds .* not (restored images|samples)") as refusal:
         run_posterior(tmp_path, np.zeros(shape, np.float16))
     assert "\n" not in str(refusal.value) and not (tmp_path / "posterior.csv").exists()
 
@@ -617,7 +618,7 @@ def test_the_accuracy_of_digits_is_what_the_classifier_sees(tmp_path, monkeypatc
     y[10:] = (fresh[10:] / 255).swapaxes(1, 2)
     np.save(tmp_path / "test.y.npy", y)
     np.save(tmp_path / "test.side_info.npy", pack(told))
-    store.save_json(tmp_path / "test.json", PATCH)
+    store.save_json(tmp_path / "test.json", PATCH | {"dataset": "d", "measurement": "m"})
     measured = ["--y", str(tmp_path / "test.y.npy"), "--side-info", str(tmp_path / "test.side_info.npy")]
     digits.main(flags(estimates=tmp_path / "restored.npy", **others) + measured)
     table = pd.read_csv(tmp_path / "digits.csv")
@@ -721,9 +722,12 @@ def test_lpips_writes_a_scores_file_and_refuses_other_weights(tmp_path, lpips_fi
 # What is declared
 
 
+OF_SAMPLES = {"posterior", "regions", "sample_digits", "spread_skill", "texture", "two_sample"}
+
+
 def test_every_metric_is_declared_once_and_completely():
     programs = declared.programs()
-    assert set(programs) == {"quality", "digits", "lpips", "posterior"}
+    assert set(programs) == {"quality", "digits", "lpips", *OF_SAMPLES}
     names = [name for program in programs.values() for name in program.metrics]
     assert len(names) == len(set(names))
     for name in names:
@@ -735,6 +739,6 @@ def test_which_programs_apply_follows_from_weights_and_protocol():
     def running(weights, protocol):
         return {name for name, program in declared.programs().items() if program.applies(weights, protocol)}
 
-    assert running({}, "sound") == {"quality", "digits", "posterior"}
-    assert running({"lpips": {}}, "fresh_theta") == {"quality", "digits", "posterior", "lpips"}
-    assert running({"lpips": {}}, "paper") == running({}, "mosaic") == {"quality", "posterior"}
+    assert running({}, "sound") == {"quality", "digits", *OF_SAMPLES}
+    assert running({"lpips": {}}, "fresh_theta") == {"quality", "digits", "lpips", *OF_SAMPLES}
+    assert running({"lpips": {}}, "paper") == running({}, "mosaic") == {"quality", *OF_SAMPLES}

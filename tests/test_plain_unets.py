@@ -1,6 +1,8 @@
 """The methods of the plain U-Net: what is their own, beside what every method is tested for."""
 
 import math
+from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -8,8 +10,13 @@ import torch
 from conftest import SHAPE, batch_of, seeded
 
 from measurements.add_noise import AddNoise
+from measurements.drop_independent import DropIndependent
 from measurements.drop_independent_noise import DropIndependentNoise
 from measurements.drop_patch import DropPatch
+from methods.ambient_diffusion.model import denoised
+from methods.equivariant_splitting.group import drawn, elements, moved, undone
+from methods.equivariant_splitting.model import EquivariantUNet
+from methods.noise2noise.model import ordered
 from methods.noise2void.model import neighbours
 from networks.architectures import ImageFormat
 from networks.plain_unet import PlainUNet
@@ -94,3 +101,78 @@ def test_the_multiplier_of_unsure_follows_the_divergence(learner):
         terms = made.step(batch_of(AddNoise(0.2), count=64), seeded(1))
         assert float(terms["divergence"]) == pytest.approx(slope, rel=0.05)
         assert math.copysign(1, made.eta.log.item() - before) == math.copysign(1, slope)
+
+
+GROUPS = [("flips", 2), ("shifts", 1), ("shifts", 2)]
+
+
+@pytest.mark.parametrize(("group", "reach"), GROUPS)
+def test_elements_of_a_group_are_undone_and_are_as_many_as_it_has(group, reach):
+    every = elements(group, reach)
+    assert every[0] == (0, 0, 0) and len(set(every)) == len(every) == (2 if group == "flips" else (2 * reach + 1) ** 2)
+    g = torch.tensor(every)
+    x, level = torch.rand(len(g), 6, 5, 3, generator=seeded()), torch.rand(len(g), 1, 1, 1)
+    assert torch.equal(moved(moved(x, g), undone(g)), x) and torch.equal(moved(level, g), level)
+    assert len(moved(x[:1].expand(len(g), -1, -1, -1), g).unique(dim=0)) == len(g)
+    counts = torch.unique(drawn(group, reach, 5000, seeded()), dim=0, return_counts=True)[1]
+    assert len(counts) == len(g) and (counts / 5000 - 1 / len(g)).abs().max() < 0.03
+
+
+def test_images_are_mirrored_and_shifted_as_said():
+    x = torch.arange(12).view(1, 3, 4, 1)
+    assert torch.equal(moved(x, torch.tensor([[1, 0, 0]])), x.flip(2))
+    assert torch.equal(moved(x, torch.tensor([[0, 1, -2]])), x.roll((1, -2), (1, 2)))
+
+
+def test_the_average_over_a_group_of_flips_is_equivariant(world):
+    """The mirrored measurement has the mirrored estimate; without the average it has another."""
+    measured = world.measured("equivariant_splitting", "add_noise")
+    mirrored = replace(measured, y=np.ascontiguousarray(measured.y[:, :, ::-1]))
+    unet = EquivariantUNet(SHAPE, planes=1, group="flips", reach=1).eval()
+    with mock.patch("methods.equivariant_splitting.restore.trained", lambda *_: (unet,)):
+        for average, same in ((1, False), (2, True)):
+            each = [world.restore("equivariant_splitting", "add_noise", y, average=average)[-1] for y in (measured, mirrored)]
+            assert np.allclose(each[0][:, :, ::-1], each[1], atol=1e-5) == same
+
+
+def test_either_of_two_measurements_is_the_input_and_each_keeps_its_side_information():
+    batch = batch_of(DropPatch(9), count=200)
+    y, s, target, s_target = ordered(batch, seeded(3))
+    first = (y == batch["y"]).flatten(1).all(1)
+    assert 0.3 < first.float().mean() < 0.7
+    for image in range(200):
+        names = ("", "_again") if first[image] else ("_again", "")
+        for (values, told), again in zip(((y, s), (target, s_target)), names, strict=True):
+            assert torch.equal(values[image], batch[f"y{again}"][image])
+            assert torch.equal(told[image], batch[f"side_info{again}"][image])
+
+
+def test_the_target_of_noise2noise_counts_where_it_informs_and_the_input_does_not_tell(learner, monkeypatch):
+    losses = []
+    monkeypatch.setattr("methods.noise2noise.model.update", lambda optimizers, each: losses.append(each["unet"].item()))
+    model, batch = DropPatch(9), batch_of(DropPatch(9))
+    made = learner("noise2noise", MNIST, model, seeded())
+    made.step(batch, seeded(1))
+    y, s, target, s_target = ordered(batch, seeded(1))
+    with torch.no_grad():
+        off = (made.restored(y, s) - target)[s_target & ~s]
+    assert losses == [pytest.approx(float((off**2).mean()), rel=1e-2)]
+
+
+def test_what_hides_from_ambient_diffusion_does_not_reach_it_and_all_that_was_seen_is_its_target(learner, monkeypatch):
+    losses = []
+    monkeypatch.setattr("methods.ambient_diffusion.model.update", lambda optimizers, each: losses.append(each["unet"].item()))
+    seen = []
+    monkeypatch.setattr("methods.ambient_diffusion.model.denoised", lambda *given: seen.append(given) or denoised(*given))
+    model, batch = DropIndependent(0.4, fill=0.7), batch_of(DropIndependent(0.4, fill=0.7))
+    made = learner("ambient_diffusion", MNIST, model, seeded(), share=0.5)
+    made.step(batch, seeded(1))
+    ((unet, noisy, mask, sigma),) = seen
+    m = batch["side_info"].expand_as(noisy)
+    assert not (mask & ~m).any() and 0.4 < (mask.sum() / m.sum()) < 0.6
+    assert (noisy[~mask] == 0).all() and sigma.shape == (6, 1, 1, 1) and (sigma > 0).all()
+    n = ((noisy - batch["y"]) / sigma)[mask]
+    assert abs(n.mean()) < 0.1 and n.std() == pytest.approx(1, abs=0.1)
+    with torch.no_grad():
+        off = (denoised(unet, noisy, mask, sigma) - batch["y"])[m]
+    assert losses == [pytest.approx(float((off**2).mean()), rel=1e-2)]

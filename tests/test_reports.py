@@ -1,5 +1,6 @@
 """The report programs on small made-up results: the numbers by hand, the errors in one line, the page in one file."""
 
+import gzip
 import json
 import re
 import shutil
@@ -14,7 +15,7 @@ from scipy import stats
 
 import store
 from metrics import declared
-from reports import captions, files, mse_time, page, posterior, restorations, shown, statistics, table, tables
+from reports import calibration, captions, files, mse_time, page, posterior, restorations, shown, statistics, table, tables
 from reports.bootstrap import REPLICATES, Bootstrap, image_counts, interval, seed_weights, separated
 from reports.seeds import apart, over_images
 
@@ -84,11 +85,13 @@ def results(tmp_path):
                     (folder / "train.json").write_text(json.dumps(facts))
                     found["models"].append(f"celeba/{measurement}/{method}/{seed}={folder / 'train.json'}")
                 if method in SAMPLING:
-                    spread = pd.DataFrame(
-                        {**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in declared.of_samples()}
-                    )
-                    spread.assign(samples=5).to_csv(folder / "posterior.csv", index=False)
-                    found["posterior"].append(folder / "posterior.csv")
+                    for name, program in declared.programs().items():
+                        if program.of_samples and "labels" not in program.needs:
+                            spread = pd.DataFrame(
+                                {**key, "image": range(IMAGES)} | {m: rng.random(IMAGES) for m in program.metrics}
+                            )
+                            spread.assign(samples=5).to_csv(folder / f"{name}.csv", index=False)
+                            found["posterior"].append(folder / f"{name}.csv")
                     if seed == 0:
                         np.save(folder / "posterior.npy", rng.random((5, IMAGES, 8, 8, 3)).astype(np.float16))
                         found["samples"].append(f"{measurement}/{method}={folder / 'posterior.npy'}")
@@ -294,7 +297,7 @@ def test_the_marks_of_all_tables_are_those_of_table_csv(report):
     assert (body.count("**") / 2, body.count("†")) == (best, tied) and "†" in below
     assert (report / "table.tex").read_text().count(r"\textbf{") == best
     psnr = main["best"][main["metric"] == "psnr_pasted"]
-    lines = "\n".join((report / "summary.txt").read_text().splitlines()[:-2])
+    lines = "\n".join(line for line in (report / "summary.txt").read_text().splitlines() if line.lstrip()[:1] not in "*†‡")
     assert (lines.count("*"), lines.count("†")) == ((psnr == "best").sum(), (psnr == "tied").sum())
 
 
@@ -348,18 +351,25 @@ def test_short(value, text):
     assert files.short(value) == text
 
 
-def test_posterior_means_are_over_images_after_seeds(report, results):
+def test_posterior_scores_have_intervals_over_images_and_seeds(report, results):
     run_posterior(results, report)
-    paths = [path for path in results["posterior"] if "/drop_patch/supervised/" in path]
-    per_image = np.mean([pd.read_csv(path)["crps"] for path in paths], axis=0)
+    paths = [path for path in results["posterior"] if "/drop_patch/supervised/" in path and path.endswith("posterior.csv")]
+    of_seeds = np.array([pd.read_csv(path)["crps"] for path in paths])
     values = pd.read_csv(report / "posterior.csv").set_index(["measurement", "method", "metric"])
     row = values.loc["drop_patch", "supervised", "crps"]
-    assert (row["mean"], row["error"]) == pytest.approx((per_image.mean(), stats.sem(per_image)))
+    replicates = bootstrap(supervised=of_seeds)
+    assert row["mean"] == pytest.approx(of_seeds.mean()) and (row["low"], row["high"]) == pytest.approx(
+        ends(replicates, "supervised")
+    )
     assert (row["images"], row["seeds"], row["samples"]) == (IMAGES, 2, 5)
     text = (report / "posterior.md").read_text()
     rows = {line[0]: line for line in map(cells, text.splitlines()) if line}
     heads = next(iter(rows.values()))
-    assert rows["supervised"][heads.index("drop patch<br>CRPS ↓")] == f"{row['mean']:.4f}"
+    shown = rows["supervised"][heads.index("drop patch<br>CRPS ↓")]
+    assert shown.split(" ±")[0].strip("*†") == f"{row['mean']:.4f}" and shown.endswith(f"± {(row['high'] - row['low']) / 2:.4f}")
+    competing = values.xs("crps", level="metric").loc["drop_patch"].drop(index="supervised")
+    assert competing["mean"].idxmin() in set(competing.index[competing["best"].isin(["best", "tied"])])
+    assert pd.isna(row["best"])  # it sees clean images
     assert f"{IMAGES} test images with 5 posterior samples" in text and "as measured" not in rows
 
 
@@ -368,10 +378,36 @@ def test_a_row_of_the_posterior_figure_shows_what_its_heading_says():
     clean, y, samples = rng.random((6, 5, 1)), rng.random((6, 5, 1)), rng.random((9, 6, 5, 1))
     samples[:, 0, 0], samples[:, 0, 1] = 0.3, np.array([0, 1] * 4 + [0])[:, None]
     shown = posterior.row(clean, y, samples)
-    assert shown.shape == (8, 6, 5, 3)
-    for picture, image in zip(shown, [y, clean, samples.mean(0), *samples[:4]], strict=False):
+    assert shown.shape == (12, 6, 5, 3)
+    for picture, image in zip(shown, [y, clean, samples.mean(0), *samples[:8]], strict=False):
         np.testing.assert_allclose(picture, np.repeat(image, 3, -1))
     assert shown[-1, 0, 0].max() < 0.05 and shown[-1, 0, 1].min() > 0.7  # certain is black, as uncertain as can be bright
+
+
+def test_details_of_the_posterior_have_a_row_for_each_score(report, results):
+    run_posterior(results, report)
+    text = (report / "posterior_details.md").read_text()
+    heads, *body = [cells(line) for line in text.splitlines() if line.startswith("|")]
+    wanted = [metric for name, metric in declared.of_samples().items() if metric.shown == "posterior details"]
+    digits = set(declared.programs()["sample_digits"].metrics)
+    scored = [metric.title for name, metric in declared.of_samples().items() if metric in wanted and name not in digits]
+    titles = [line[0].partition(" (")[0] for line in body[1:] if any(line[1:])]
+    assert heads == ["score", "ambient vaegan", "supervised"] and titles == scored * len(MEASUREMENTS)
+    assert all(metric.says in text for metric in wanted if metric.title in scored) and "digit" not in text
+    assert (report / "posterior_details.tex").read_text().isascii()
+
+
+def test_the_most_uncertain_images_are_those_whose_samples_vary_most():
+    rng = np.random.default_rng(0)
+    width = np.array([9, 1, 2, 8, 3, 7])[:, None, None, None] / 20
+    one, other = (scale * width * rng.standard_normal((50, 6, 4, 4, 1)) for scale in (1, 0.5))
+    assert posterior.most_uncertain([one, other], 1, 2) == [3, 5] and posterior.most_uncertain([one], 0, 9) == [0, 3, 5, 4, 2, 1]
+
+
+def test_the_calibration_figure_shows_densities_and_errors():
+    means = pd.Series({f"pit_{number}": 0.1 for number in range(1, 11)} | {"pit_1": 0.3, "variance_2": 0.04, "error_2": 0.09})
+    np.testing.assert_allclose(calibration.histogram(means, "pit"), [3] + [1] * 9)
+    np.testing.assert_allclose(calibration.spread_and_error(means), [[0.2, 0.3]])
 
 
 def test_accuracy_stands_in_the_table_with_its_ceiling_and_only_where_there_are_labels(results, tmp_path):
@@ -721,6 +757,20 @@ def test_methods_csv_holds_what_is_seen_and_what_it_costs(report):
     assert ("telea", "add_noise") not in methods.index
 
 
+def test_a_method_that_sees_two_measurements_stands_apart_and_competes_with_none(results, tmp_path):
+    """The best row of the others is the best, although the control's numbers are better."""
+    twice = SEES | {"ambient_vaegan": SEES["ambient_vaegan"] | {"clean": "measured twice"}}
+    run(table, results, tmp_path / "report", "scores", "timing", "models", sees=json.dumps(twice))
+    lines = [cells(line)[0] for line in (tmp_path / "report" / "table.md").read_text().splitlines() if line.startswith("|")]
+    assert lines[-4:] == [
+        "*sees two measurements of each training image: a control, not a competitor*", "ambient vaegan",
+        "*sees clean images: an upper bound, not a competitor*", "supervised",
+    ]  # fmt: skip
+    psnr = pd.read_csv(tmp_path / "report" / "table.csv").query("metric == 'psnr'").set_index(["measurement", "method"])
+    assert psnr["mean"]["add_noise", "ambient_vaegan"] > psnr["mean"]["add_noise", "acsg"]
+    assert psnr["best"].fillna("")["add_noise", "ambient_vaegan"] == "" and psnr["best"]["add_noise", "acsg"] in ("best", "tied")
+
+
 def test_summary_fits_a_terminal(report):
     text = (report / "summary.txt").read_text()
     assert max(map(len, text.splitlines())) <= 78 and "supervised" in text
@@ -774,7 +824,8 @@ def test_page_shows_the_posterior_where_it_is_told_of_one(report, results, tmp_p
     assert "posterior" not in pages["other"].lower()
     assert json.loads((report / "posterior.json").read_text())["samples"] == 5
     for end, begins in {"png": b"\x89PNG", "pdf": b"%PDF"}.items():
-        assert (report / f"posterior.{end}").read_bytes().startswith(begins)
+        for name in ("posterior", "posterior_calibration"):
+            assert (report / f"{name}.{end}").read_bytes().startswith(begins)
     assert (report / "posterior.tex").read_text().isascii()
 
 
@@ -787,6 +838,41 @@ def fails(program, *arguments, **others):
     said = str(stopped.value.code)
     assert "\n" not in said
     return said
+
+
+def table_of_runs(folder, output, *runs, more=(), flags=()):
+    """By the names of runs; the files of `results` lie as those of a run do, but for the names of their first folders."""
+    for stop in ("scores", "models"):
+        (folder / "found" / stop).mkdir(parents=True, exist_ok=True)
+        if not (link := folder / "found" / stop / "celeba").exists():
+            link.symlink_to(folder)
+    arguments = ["--dataset", "celeba", "--order", " ".join([*ORDER, *more]), "--measurements", " ".join(MEASUREMENTS)]
+    arguments += ["--sees", json.dumps(SEES | dict.fromkeys(more, SEES["acsg"])), "--results", str(folder / "found")]
+    table.main([*arguments, "--runs", *runs, *flags, "--output", str(output)])
+
+
+def runs_of(results, folder):
+    return [str(Path(path).parent.relative_to(folder)) for path in results["scores"]]
+
+
+def test_files_are_found_by_the_names_of_runs(results, tmp_path):
+    """Also where they are compressed; the tables are those of files that are given one by one."""
+    run_table(results, tmp_path / "given")
+    packed = Path(results["scores"][0])
+    packed.with_suffix(".csv.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    packed.unlink()
+    table_of_runs(tmp_path, tmp_path / "found_by_name", *runs_of(results, tmp_path))
+    for name in ("table.csv", "methods.csv", "training.csv", "table.md", "details.md", "differences.md"):
+        assert (tmp_path / "found_by_name" / name).read_text() == (tmp_path / "given" / name).read_text(), name
+
+
+def test_a_run_without_scores_is_refused_or_left_out_and_named(results, tmp_path):
+    runs, output = [*runs_of(results, tmp_path), "drop_patch/unet/0", "drop_patch/unet/1"], tmp_path / "tables"
+    says = "scores/celeba/drop_patch/unet/0/quality.csv: no such file"
+    assert says in fails(table_of_runs, tmp_path, output, *runs, more=["unet"])
+    table_of_runs(tmp_path, output, *runs, more=["unet"], flags=["--partial"])
+    says = "Not run yet, though the configuration has them: drop patch: unet (seeds 0, 1)."
+    assert says in (output / "table.md").read_text()
 
 
 def test_missing_file_is_named(results, tmp_path):
@@ -808,9 +894,8 @@ def test_unequal_seeds_are_named(results, tmp_path):
 
 def test_a_scores_file_is_called_after_its_program(results, tmp_path):
     results["scores"][0] = str(shutil.copy(results["scores"][0], tmp_path / "test.csv"))
-    assert "test.csv: is not called after a program that writes scores (digits, lpips, posterior, quality)" in fails(
-        run_table, results, tmp_path
-    )
+    names = ", ".join(declared.programs())
+    assert f"test.csv: is not called after a program that writes scores ({names})" in fails(run_table, results, tmp_path)
 
 
 def test_an_image_that_is_scored_twice_or_by_one_program_alone_is_named(results, tmp_path):

@@ -94,6 +94,14 @@ FRESH = 'y="<measured>/train.y.npy", fresh="<results>/clean/{dataset}/train.npy"
         ([RESTORE.format(f"{HONEST}, clean={CLEAN_TEST}")], "rule restore, input clean: is not for this rule"),
         ([RESTORE.format(f"{HONEST}, fresh={CLEAN_TEST}")], "rule restore, input fresh: is not for this rule"),
         (
+            [RESTORE.format(f'{HONEST}, y_again="<measured>/train_again.y.npy"')],
+            "rule restore, input y_again: is not for this rule",
+        ),
+        (
+            [RESTORE.format(HONEST), TRAIN.format('y="<measured>/train.y.npy", y_again="<measured>/test.y.npy"')],
+            "rule train, input y_again: is results/measured/{dataset}/{measurement}/test.y.npy; by this name there is",
+        ),
+        (
             [RESTORE.format(HONEST), TRAIN.format(FRESH)],
             "rule train, input fresh: is given where the protocol has fresh_theta, and this one is sound",
         ),
@@ -167,6 +175,16 @@ def test_other_paths_behind_the_bench_s_names_are_refused(method, tmp_path):
             [RESTORE.format(HONEST), TRAIN.format('y="<measured>/train.y.npy", clean="<results>/clean/{dataset}/train.npy"')],
             ("train", "no", True),
         ),
+        (
+            [
+                RESTORE.format(HONEST),
+                TRAIN.format(
+                    'y="<measured>/train.y.npy", y_again="<measured>/train_again.y.npy", '
+                    'side_info_again="<measured>/train_again.side_info.npy"'
+                ),
+            ],
+            ("measured twice", "train", True),
+        ),
     ],
 )
 def test_what_a_method_sees_follows_from_the_names_of_its_inputs(rules, sees, method, tmp_path):
@@ -198,7 +216,8 @@ def test_no_method_here_names_what_it_must_not_see(path, tmp_path):
     config["methods"] |= {path.parent.name: None}
     with workflow_of(config, tmp_path) as workflow:
         sees = workflow.globals["RUNS"].sees[path.parent.name]
-    assert sees["clean"] == ("train" if path.parent.name.startswith("supervised") else "no")
+    controls = {"noise2noise": "measured twice"}
+    assert sees["clean"] == ("train" if "supervised" in path.parent.name else controls.get(path.parent.name, "no"))
 
 
 def test_a_refusal_is_one_line_on_the_command_line(method, tmp_path):

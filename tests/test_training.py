@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import io
 import json
 import math
 import os
@@ -101,6 +102,23 @@ def assert_same_state(ours, theirs):
         assert ours[network].keys() == weights.keys()
         for name, value in weights.items():
             assert torch.equal(ours[network][name], value), f"{network}.{name}"
+
+
+@pytest.mark.parametrize("wrong", ["the same", "another family", "other images"])
+def test_a_second_measurement_must_be_one_of_the_same_images(measured, command, tmp_path, wrong):
+    folder, family, clean = tmp_path / "again", "drop_independent", np.load(measured / "clean.npy")
+    if wrong == "the same":
+        folder = measured
+    else:
+        family, images = ("drop_rows", clean) if wrong == "another family" else (family, clean[:9])
+        store.save_array(tmp_path / "clean.npy", images)
+        given = {"p": 0.5, "clean": tmp_path / "clean.npy", "dataset": "toy", "split": "train", "output": folder}
+        assert command("measurements.measure", family, *flags(given)).code == 0
+    files = {"y": measured / "train.y.npy", "side_info": measured / "train.side_info.npy", "output": tmp_path / "model"}
+    files |= {"y_again": folder / "train.y.npy", "side_info_again": folder / "train.side_info.npy"}
+    outcome = command("methods.noise2noise.train", *flags(files | {"checkpoints": tmp_path}))
+    assert outcome.code == 1 and "not a second measurement of the images of" in outcome.line
+    assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="waits for the signal handler by way of /proc")
@@ -287,6 +305,7 @@ def test_stopping_and_continuing_is_bit_for_bit(learner_of, method, number, ofte
     """Stopped after step 7 of 13, in the middle of a row, and continued by a learner that started from other weights."""
     data = {name: torch.rand(12, *SHAPE, generator=seeded(1)) for name in ("y", "x")}
     data["side_info"] = torch.from_numpy(pack((data["y"] > 0.5).numpy()))
+    data |= {"y_again": data["y"], "side_info_again": data["side_info"]}
     budget = {"steps": 13, "batch_size": 3, "say": lambda line: None}
     straight, generator = learner_of(method)
     log = fit(straight, data, generator, checkpoint=tmp_path / "straight.pt", **budget)
@@ -301,6 +320,50 @@ def test_stopping_and_continuing_is_bit_for_bit(learner_of, method, number, ofte
     assert_same_state(states(second), states(straight))
     assert without_seconds(again) == without_seconds(log)
     assert [row["step"] for row in again] == [5, 10, 13]
+
+
+def flipped(data: bytes) -> bytes:
+    """One bit in the middle of the largest stretch that is not zero, a tensor, is another."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 16]) + data[middle + 1 :]
+
+
+DAMAGES = {
+    "empty": lambda data: b"",
+    "cut off": lambda data: data[: len(data) // 2],
+    "one bit": flipped,
+    "a page": lambda data: b"<html>no such file</html>",
+    "other content": lambda data: saved([1, 2]),
+    "lacks a part": lambda data: saved({"step": 3}),
+}
+
+
+def saved(value) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_kept_aside_and_the_training_starts_afresh(learner_of, damage, tmp_path, capsys):
+    data = {"y": torch.rand(12, *SHAPE, generator=seeded(1))}
+    budget = {"steps": 5, "batch_size": 3}
+    straight, generator = learner_of("acsg")
+    log = fit(straight, data, generator, checkpoint=tmp_path / "straight.pt", **budget)
+    first, generator = learner_of("acsg")
+    interrupt_at(first, 2, signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        fit(first, data, generator, checkpoint=tmp_path / "c.pt", **budget)
+    damaged = DAMAGES[damage]((tmp_path / "c.pt").read_bytes())
+    (tmp_path / "c.pt").write_bytes(damaged)
+    capsys.readouterr()
+    second, generator = learner_of("acsg")
+    again = fit(second, data, generator, checkpoint=tmp_path / "c.pt", **budget)
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1 and said.startswith(f"warning: {tmp_path / 'c.pt'}: damaged (")
+    assert (tmp_path / "c.pt.damaged").read_bytes() == damaged
+    assert_same_state(states(second), states(straight))
+    assert without_seconds(again) == without_seconds(log)
 
 
 def test_a_crash_costs_only_the_steps_since_the_last_checkpoint(learner_of, often, monkeypatch, tmp_path):
@@ -423,9 +486,9 @@ def test_on_the_cpu_data_stay_in_their_files_and_are_not_changed(tmp_path):
 
 
 @pytest.mark.parametrize("model", MODELS, ids=str)
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("named", [(), ("side_info",), ("side_info", "y_again", "side_info_again")])
 def test_fresh_measurements_differ_between_steps_and_are_those_of_the_clean_images(model, named, often, tmp_path):
-    """One image alone: all that can change from step to step is θ. `named`: whether the rule names the side information."""
+    """One image alone: all that can change from step to step is θ. `named`: what the rule names beside y."""
     clean = torch.randint(1, 256, (1, *SHAPE), generator=seeded(), dtype=torch.uint8)
     learner = Counting()
     measure = functools.partial(measure_afresh, model, named)
@@ -435,11 +498,12 @@ def test_fresh_measurements_differ_between_steps_and_are_those_of_the_clean_imag
     assert measured.dtype == torch.float32
     assert len(measured.unique(dim=0)) == 8
     for batch in learner.batches:
-        assert set(batch) == {"y", "x"} | ({"side_info"} if named else set())
+        assert set(batch) == {"y", "x", *named}
         torch.testing.assert_close(batch["x"], clean.expand(2, *SHAPE) / 255)
-        if named:
-            off = (batch["y"] - model.predict(batch["x"], batch["side_info"])).abs()
+        for again in [name.removeprefix("side_info") for name in named if name.startswith("side_info")]:
+            off = (batch[f"y{again}"] - model.predict(batch["x"], batch[f"side_info{again}"])).abs()
             assert off.max() <= 7 * model.sigma + 1e-6
+        assert "y_again" not in named or not torch.equal(batch["y"], batch["y_again"])
 
 
 class Wandering(Counting):
@@ -499,7 +563,7 @@ def paper_fit(learner, generator, checkpoint):
     selection = CleanSelection(batch, x, {"batch_statistics", "posterior_sample"}, 3)
     log = fit(
         learner, {"fresh": clean, "x": clean}, generator, steps=13, batch_size=3, checkpoint=checkpoint, say=lambda line: None,
-        measure=functools.partial(measure_afresh, forward, False), callbacks=[selection],
+        measure=functools.partial(measure_afresh, forward, ()), callbacks=[selection],
     )  # fmt: skip
     return log, selection.choose(learner)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from metrics import declared
+
 ROOT = Path(__file__).parent.parent
 RULES = """
 module bench:
@@ -129,11 +131,14 @@ def test_a_variant_is_its_method_with_its_own_options_and_title(toy, report):
     assert "wide median" in (report / "mnist5k" / "table.md").read_text()
 
 
-def test_a_posterior_stands_where_a_method_has_one_and_is_scored_for_the_first_seed(toy, report):
+def test_a_posterior_stands_where_a_method_has_one_and_is_scored_for_every_seed(toy, report):
     found = {(row["measurement"], row["method"], row["seeds"]) for row in rows(report / "mnist5k" / "posterior.csv")}
-    assert found == {("drop_patch_9", "supervised", "1"), ("add_noise", "supervised", "1")}
+    assert found == {("drop_patch_9", "supervised", "2"), ("add_noise", "supervised", "2")}
     assert {path.parent.parent.name for path in toy.glob("results/restored/**/posterior.npy")} == {"supervised"}
-    assert "posterior.png" in (report / "index.html").read_text()
+    scored = {row["metric"] for row in rows(report / "mnist5k" / "posterior.csv")}
+    programs = {name: program for name, program in declared.programs().items() if program.of_samples}
+    assert [name for name, program in programs.items() if not scored & set(program.metrics)] == []
+    assert "posterior_calibration.png" in (report / "index.html").read_text()
 
 
 def test_accuracy_and_its_ceiling_are_measured(toy, report):
@@ -150,7 +155,7 @@ def test_every_seed_counts(report):
 
 def test_jobs_keep_to_one_thread_and_timings_ran_alone(toy):
     facts = [json.loads(path.read_text()) for path in toy.glob("results/restored/**/*.json")]
-    estimates, timings, samples = 2 * (2 + 2 * 2) + 1, 2 * 4 + 1, 2  # one timing of a method, an estimate for each seed
+    estimates, timings, samples = 2 * (2 + 2 * 2) + 1, 2 * 4 + 1, 2 * 2  # one timing of a method, an estimate for each seed
     assert len(facts) == estimates + timings + samples
     assert {f["threads"] for f in facts} == {1}
 

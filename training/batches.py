@@ -1,7 +1,7 @@
 """Batches for a learner: drawn from arrays on the device; with fresh θ, measured when they are drawn."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from measurements import side_info
 from measurements.forward import ForwardModel
 from training.learner import Batch
 
-Measure = Callable[[Tensor, Generator], Batch]  # clean images -> "y" (and "side_info")
+Measure = Callable[[Tensor, Generator], Batch]  # clean images -> "y" (and "side_info", and the two once more)
 
 
 def on_device(files: dict[str, Path | None], where: torch.device) -> Batch:
@@ -54,14 +54,17 @@ def draw_batch(data: Batch, size: int, generator: Generator, measure: Measure | 
     """Images drawn with replacement; with `measure`, what it makes of the clean images data["fresh"] in place of these."""
     chosen = torch.randint(len(next(iter(data.values()))), (size,), generator=generator, device=generator.device)
     batch = {name: values[chosen.to(values.device)].to(chosen.device) for name, values in data.items()}
-    if "side_info" in batch:
-        batch["side_info"] = unpacked_side_info(batch["side_info"], batch["y"].shape[1:])
+    for name in {"side_info", "side_info_again"} & batch.keys():
+        batch[name] = unpacked_side_info(batch[name], batch["y"].shape[1:])
     batch = {name: as_float(values) for name, values in batch.items()}
     return batch if measure is None else measure(batch.pop("fresh"), generator) | batch
 
 
-def measure_afresh(forward: ForwardModel, with_side_info: bool, x: Tensor, generator: Generator) -> Batch:
-    """y with a new θ for each image x [B, H, W, C], and its side information where the method's rule names it."""
-    theta = forward.draw(len(x), tuple(x.shape[1:]), generator)
-    y = {"y": forward.forward(x, theta)}
-    return y | {"side_info": forward.side_info(theta)} if with_side_info else y
+def measure_afresh(forward: ForwardModel, named: Collection[str], x: Tensor, generator: Generator) -> Batch:
+    """y with a new θ for each image x [B, H, W, C]; beside it what the method's rule names of `side_info`, `y_again` and
+    `side_info_again`, the last two of one more new θ."""
+    batch = {}
+    for again in ("", "_again") if {"y_again", "side_info_again"} & set(named) else ("",):
+        theta = forward.draw(len(x), tuple(x.shape[1:]), generator)
+        batch |= {f"y{again}": forward.forward(x, theta), f"side_info{again}": forward.side_info(theta)}
+    return {name: values for name, values in batch.items() if name in {"y", *named}}

@@ -2,8 +2,10 @@
 
 import contextlib
 import inspect
+import pickle
 import sys
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import torch
@@ -45,8 +47,29 @@ def save(path: Path, state: dict) -> None:
         torch.save(state, partial)
 
 
-def load(path: Path, where: torch.device) -> dict:
-    return torch.load(path, weights_only=True, map_location=where)
+def load(path: Path, where: torch.device, keys: Collection[str]) -> dict | None:
+    """The state that a checkpoint holds, with these keys; None where there is none to continue from.
+
+    A damaged one is kept beside it as NAME.pt.damaged, so that the training starts afresh.
+    """
+    if not path.exists():
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():  # PyTorch writes a checksum of each part and does not read it
+                raise ValueError(f"{damaged} is not as it was written")
+        state = torch.load(path, weights_only=True, map_location=where)
+        if not isinstance(state, dict) or state.keys() != set(keys):
+            raise ValueError("other content than a training's")
+    except PermissionError:
+        raise
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        kept = path.with_name(f"{path.name}.damaged")
+        path.replace(kept)
+        why = next(iter(str(error).splitlines()), "") or type(error).__name__
+        print(f"warning: {path}: damaged ({why}); kept as {kept.name}, the training starts afresh", file=sys.stderr, flush=True)
+        return None
+    return state
 
 
 @contextlib.contextmanager

@@ -16,11 +16,13 @@ import protocols
 import store
 from bench import machine, method_facts
 from bench.guard import guard, protected_by
+from measurements import files
 from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure as measure_once
 from networks.architectures import ImageFormat
 from networks.precision import has_bfloat16
-from options import add_options
+from options import SEED, add_options
+from options import parser_of as value_of
 from training import checkpoints, device, models
 from training.batches import as_float, measure_afresh, on_device, unpacked_side_info
 from training.callbacks import SELECT_IMAGES, CleanSelection
@@ -28,6 +30,8 @@ from training.learner import Learner
 from training.learning import IMAGES, Criterion, LearningCurve
 from training.loop import Interrupted, fit
 from training.recording import Unrecordable
+
+MEASURED = ("y", "side_info", "y_again", "side_info_again")  # files of the measured training images
 
 
 def main(make: type[Learner]) -> None:
@@ -40,7 +44,7 @@ def main(make: type[Learner]) -> None:
     options = {name: getattr(args, name) for name in schemas}
     budget = {name: options[name] for name in ("steps", "batch_size")}
     own = {name: value for name, value in options.items() if name not in budget}
-    facts = store.describe(args.y)
+    facts = store.describe(args.y, files.KEYS)
     protocol = protocols.parse(facts.get("protocol", "sound"))
     check_protocol(args, protocol)
     made_of = {"method": folder.name, "options": options, "seed": args.seed, "data": facts}
@@ -48,17 +52,23 @@ def main(make: type[Learner]) -> None:
     checkpoint = args.checkpoints / checkpoints.name(make, made_of | looks)
 
     with store.clear_errors(), checkpoints.alone(checkpoint):
-        named = [args.y, args.side_info, args.clean, args.fresh, args.validation, args.held_out, args.held_out_side_info]
-        guard(list(filter(None, named)), protected_by(args.y))
+        measured = {name: path for name in MEASURED if (path := getattr(args, name))}
+        others = args.clean, args.fresh, args.validation, args.held_out, args.held_out_side_info
+        named = [*measured.values(), *filter(None, others)]
+        files.check(named)
+        for clean in {args.clean, args.fresh} - {None}:
+            files.check_clean(clean, store.load_array(clean), facts)
+        guard(files.with_facts(named), protected_by(args.y))
+        check_pair(args, facts)
         where = device.take()
         forward = from_facts(facts)
-        files = {"fresh": args.fresh} if args.fresh else {"y": args.y, "side_info": args.side_info}
-        data = on_device(files | {"x": args.clean}, where)
+        inputs = {"fresh": args.fresh} if args.fresh else measured
+        data = on_device(inputs | {"x": args.clean}, where)
         generator = Generator(where).manual_seed(args.seed)
         images = ImageFormat(tuple(next(iter(data.values())).shape[1:]), facts.get("value_range", [0, 1])[0])
         learner = make(images, forward, generator, **own)
         models.check_savable(learner.networks)
-        measure = functools.partial(measure_afresh, forward, bool(args.side_info)) if args.fresh else None
+        measure = functools.partial(measure_afresh, forward, measured.keys()) if args.fresh else None
         selection = clean_selection(args, forward, facts, protocol, where) if args.validation else None
         curve = learning_curve(args, forward, where) if args.held_out else None
         goes_on = make.goes_on and not selection  # which would look once more, where the shorter training ended
@@ -74,9 +84,11 @@ def main(make: type[Learner]) -> None:
         except Unrecordable as reason:
             print(f"starting again with --plain, as a step could not be recorded: {reason}", flush=True)
             os.execv(sys.executable, [*sys.orig_argv, "--plain"])
+        files.check(named)
         made_of |= {"threads": args.threads, "precision": "bfloat16" if has_bfloat16(where) else "float32"}
         made_of |= {"selected": selection.choose(learner)} if selection else {}
-        models.save(args.output / "model.pt", learner.networks, images.shape)
+        kept = {name: network for name, network in learner.networks.items() if name not in learner.only_in_training}
+        models.save(args.output / "model.pt", kept, images.shape)
         save_curve(args.output, curve, options["batch_size"], images.shape)
         save_log(args.output, learner, log, made_of)
         if not goes_on:
@@ -93,6 +105,8 @@ def parser_of(name: str, make: type[Learner], schemas: dict[str, dict]) -> argpa
     add = parser.add_argument
     add("--y", type=Path, required=True, help="measured training images, .npy")
     add("--side-info", type=Path, help="what may be told of the θ of each training image, .npy; only where the rule names it")
+    add("--y-again", type=Path, help="a second measurement of each training image, .npy; only for controls that see two")
+    add("--side-info-again", type=Path, help="what may be told of the θ of each of these, .npy")
     add("--clean", type=Path, help="clean training images, .npy; only for supervised controls")
     add("--fresh", type=Path, help="protocol fresh_theta: clean training images, measured anew at every step")
     add("--validation", type=Path, help="protocol clean_selection: clean validation images, to select the weights by")
@@ -100,7 +114,7 @@ def parser_of(name: str, make: type[Learner], schemas: dict[str, dict]) -> argpa
     add("--held-out-side-info", type=Path, help="what may be told of the θ of each of these")
     add("--output", type=Path, required=True, help="folder of the model")
     add("--checkpoints", type=Path, default=Path(".cache/checkpoints"), help="folder of trainings that can go on (%(default)s)")
-    add("--seed", type=int, default=0, help="seed of weights, batches and θ' (%(default)s)")
+    add("--seed", type=value_of("seed", SEED), default=0, help="seed of weights, batches and θ' (%(default)s)")
     add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
     add("--plain", action="store_true", help="on a GPU, run every step as it is written, not from a recording")
     add_options(parser, schemas)
@@ -114,6 +128,15 @@ def check_protocol(args: argparse.Namespace, protocol: frozenset[str]) -> None:
             remedy = 'name `**config["protocol"]` among the inputs of the rule `train`, which gives it where it belongs'
             name = protocols.name(protocol)
             sys.exit(f"{args.y}: is of protocol {name}, and --{flag} goes with the switch {switch} alone; {remedy}")
+
+
+def check_pair(args: argparse.Namespace, facts: dict) -> None:
+    """Raises SystemExit where the second measurements are not of the same images and forward model, with θ of their own."""
+    if args.y_again:
+        again = store.describe(args.y_again)
+        same = all(facts[key] == again[key] for key in ("dataset", "family", "options", "images"))
+        if not same or facts["digest"] == again["digest"]:
+            sys.exit(f"{args.y_again}: not a second measurement of the images of {args.y}; measure them by the split train_again")
 
 
 def clean_selection(

@@ -23,6 +23,14 @@ class Learner(ABC):
     networks: dict[str, nn.Module]  # made with networks.initial, so that model.pt can say how to make them again
     optimizers: dict[str, Optimizer]  # by the name of what they train, as `update` takes the losses
     steps: int  # of the whole training, for a schedule; the engine sets it
+    only_in_training: frozenset[str] = frozenset()  # networks that checkpoints hold, and model.pt does not
+
+    def begin(self, step: int) -> str:
+        """Called before each step, outside of what a GPU records; the name of the phase that the step belongs to.
+
+        Within a phase every step does the same work. It may change networks in place; what it does follows from the step alone.
+        """
+        return ""
 
     @abstractmethod
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:

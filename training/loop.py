@@ -37,7 +37,8 @@ class Training:
         record: bool = False,
     ):
         self.learner, self.generator, self.draw, self.callbacks = learner, generator, draw, callbacks
-        self.run = Recorded(self.one_step, generator) if record and generator.device.type == "cuda" else self.one_step
+        self.record = record and generator.device.type == "cuda"
+        self.phase, self.run = None, self.one_step
         self.step, self.log = 0, []
         self.total: dict[str, Tensor] = {}  # of each loss, since the last row of the log
         self.began = time.monotonic()  # less what was trained before
@@ -73,6 +74,8 @@ class Training:
                 self.total[name] = loss.clone()
 
     def advance(self) -> None:
+        if (phase := self.learner.begin(self.step)) != self.phase:  # other work, which is recorded anew
+            self.phase, self.run = phase, Recorded(self.one_step, self.generator) if self.record else self.one_step
         if (rate := self.learner.learning_rate(self.step)) is not None:
             for optimizer in self.learner.optimizers.values():
                 for group in optimizer.param_groups:
@@ -136,9 +139,11 @@ def fit(
     learner.steps = steps
     record = record and all(values.is_cuda for values in data.values())
     training = Training(learner, generator, lambda: draw_batch(data, batch_size, generator, measure), callbacks, record)
-    if begun := next((path for path in (checkpoint, shorter) if path and path.exists()), None):
-        training.continue_from(checkpoints.load(begun, generator.device))
-        say(f"continuing at step {training.step} of {steps} ({begun})")
+    for begun in filter(None, (checkpoint, shorter)):
+        if state := checkpoints.load(begun, generator.device, training.state()):
+            training.continue_from(state)
+            say(f"continuing at step {training.step} of {steps} ({begun})")
+            break
     for network in learner.networks.values():
         network.train()
     first, began, means = training.step, time.monotonic(), {}

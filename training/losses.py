@@ -26,6 +26,24 @@ def log_normal(target: Tensor, mean: Tensor, sigma: Tensor, counts: Tensor) -> T
     return torch.where(counts, each, 0).sum((-3, -2, -1))
 
 
+def log_low_rank_normal(target: Tensor, mean: Tensor, factor: Tensor, sigma: Tensor, counts: Tensor) -> Tensor:
+    """log N(target; mean, Σ_k w_k w_kᵀ + diag σ²) of the values of an image that count: [B, H, W, C] -> [B].
+
+    `factor` is w, [r, B, H, W, C]. By Woodbury's identity and the matrix determinant lemma, with e = (target - mean) / σ and
+    V = w / σ, [r, n], only a matrix of r × r is factorised:
+
+        log N = -½ (‖e‖² - (V e)ᵀ (I + V Vᵀ)⁻¹ V e + log det(I + V Vᵀ) + Σ_i log σ_i² + n log 2π)
+    """
+    e = torch.where(counts, (target - mean) / sigma, 0).flatten(1)  # [B, n]
+    V = torch.where(counts, factor / sigma, 0).flatten(2).transpose(0, 1)  # [B, r, n]
+    A = V @ V.transpose(1, 2) + torch.eye(V.shape[1], device=V.device)
+    L = torch.linalg.cholesky_ex(A).L  # as `cholesky`, but asks no GPU whether it went well: I + V Vᵀ is positive definite
+    explained = torch.linalg.solve_triangular(L, V @ e[:, :, None], upper=False).square().sum((1, 2))
+    log_det = 2 * L.diagonal(dim1=1, dim2=2).log().sum(1)
+    constant = torch.where(counts, 2 * sigma.log() + math.log(2 * math.pi), 0).sum((1, 2, 3))
+    return -0.5 * (e.square().sum(1) - explained + log_det + constant)
+
+
 def likeliest_sigma(target: Tensor, mean: Tensor, counts: Tensor) -> Tensor:
     """The σ under which the batch is likeliest, its root mean squared error over the values that count, without a gradient: [].
 

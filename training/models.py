@@ -1,4 +1,4 @@
-"""model.pt: the trained networks of a method, with what is needed to make each again.
+"""model.pt: the trained networks of a method that restoring needs, with what is needed to make each again.
 
     {"shape": (H, W, C), "networks": {name: {"class": "module:Class", "arguments": …, "keywords": …, "weights": state_dict}}}
 

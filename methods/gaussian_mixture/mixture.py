@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-LEAST_SPREAD = 1e-3  # of ψ
+LEAST_SPREAD = 1e-3  # of ψ …
+LEAST_VARIANCE = 0.03  # … and of ψ + σ²: without noise, values that hardly vary would choose the component by themselves
 PRIOR = 10.0  # observations of μ = 0, F = 0 and a typical ψ that each value has besides its own: where few are seen it needs some
 
 
@@ -78,7 +79,8 @@ class Sums:
         unexplained = self.squares - 2 * (loading * self.yz).sum(1) + np.einsum("ni,nij,nj->n", loading, zz, loading)
         typical = unexplained.sum() / max(self.values.sum(), 1)
         spread = (unexplained + PRIOR * typical) / (self.values + PRIOR) - noise
-        return Component(max(self.weight / rows, 1e-12), loading.astype(np.float32), spread.clip(LEAST_SPREAD).astype(np.float32))
+        spread = spread.clip(max(LEAST_SPREAD, LEAST_VARIANCE - noise))
+        return Component(max(self.weight / rows, 1e-12), loading.astype(np.float32), spread.astype(np.float32))
 
 
 def improved(components: list[Component], blocks, noise: float) -> list[Component]:

@@ -19,12 +19,18 @@ that of lost values at test is (Millard and Chiew, IEEE TCI 2023), and with a = 
 import torch
 from torch import Generator, Tensor
 
-from measurements.forward import ForwardModel
+from measurements.forward import Example, ForwardModel
 from networks.architectures import ImageFormat
 from networks.initial import with_default_weights
 from networks.plain_unet import PlainUNet
 from training.learner import Batch, Learner
 from training.optimizers import adam, rise_and_fall, update
+
+
+def error(forward: ForwardModel, x: Tensor, s: Tensor, again: Example, rarity: Tensor | float = 1) -> Tensor:
+    """Σ w (E[y | x̂, s] - t)² / Σ w of estimates [B, H, W, C] that were made of `again.input`; `rarity` is 1 / p^a."""
+    w = again.counts * rarity / (again.sigma**2 if forward.sigma else 1)
+    return (w * (forward.predict(x, s) - again.target) ** 2).sum() / w.sum()
 
 
 class Splitting(Learner):
@@ -59,9 +65,7 @@ class Splitting(Learner):
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         y, s = batch["y"], batch["side_info"]
         again = self.forward.recorrupt(y, s, generator, share=self.share, tau=self.tau)
-        x = self.restored(again.input, again.side_info)
-        w = again.counts * self.rarity / (again.sigma**2 if self.forward.sigma else 1)
-        loss = (w * (self.forward.predict(x, s) - again.target) ** 2).sum() / w.sum()
+        loss = error(self.forward, self.restored(again.input, again.side_info), s, again, self.rarity)
         update(self.optimizers, {"unet": loss})
         return {"loss": loss.detach()}
 

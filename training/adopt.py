@@ -1,0 +1,49 @@
+"""A model that was trained before, in place of a training: `python -m training.adopt --model model.pt …`.
+
+Copies model.pt with the files beside it to where a training would have put them, and says what it was trained
+on where that is something else than the training measurements of this run.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+import store
+
+FILES = ("model.pt", "train.csv", "learning.csv", "learning.npy", "train.json")  # the facts last, as of a training
+SAME = ("dataset", "family", "options", "digest")  # of measurements
+
+
+def differences(before: dict, now: dict) -> list[str]:
+    """What of the measurements that a model was trained on is not as it is of this run's, in words."""
+    return [f"{key} {before.get(key)}, not {now.get(key)}" for key in SAME if before.get(key) != now.get(key)]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.adopt", description=__doc__)
+    add = parser.add_argument
+    add("--model", type=Path, required=True, help="model.pt of a finished training")
+    add("--method", required=True, help="the folder's name of the method that must have trained it")
+    add("--y", type=Path, required=True, help="the training measurements of this run, .npy, beside which their facts are")
+    add("--output", type=Path, required=True, help="folder of the model")
+    given, _ = parser.parse_known_args(arguments)  # the other inputs of a training are not read
+
+    with store.clear_errors():
+        about, now = store.load_json(given.model.with_name("train.json")), store.describe(given.y)
+        if about.get("method") != given.method:
+            sys.exit(f"{given.model}: was trained by {about.get('method')}, not by {given.method}; name it under that method")
+        before = about["data"]
+        if (was := before.get("protocol", "sound")) != (asked := now.get("protocol", "sound")):
+            sys.exit(f"{given.model}: was trained under the protocol {was}, and this run is of {asked}; train one")
+        if differs := differences(before, now):
+            print(f"warning: {given.model} was trained on {'; '.join(differs)}", file=sys.stderr)
+        for name in FILES[:-1]:
+            with store.replacing(given.output / name) as partial:
+                shutil.copyfile(given.model.with_name(name) if name != "model.pt" else given.model, partial)
+        store.save_json(given.output / "train.json", about | {"adopted": str(given.model), "differs": differs})
+    print(f"{given.output / 'model.pt'}: is {given.model}")
+
+
+if __name__ == "__main__":
+    main()
