@@ -23,11 +23,11 @@ def last_line(log: Path) -> str:
         lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     except OSError:
         lines = []
-    return next((line[:500] for line in reversed(lines) if line), "it left no message; it may have been killed, as for want of memory")
+    return next((line[:500] for line in reversed(lines) if line), "no message; it may have been killed, as for want of memory")
 
 
 def described(job, config: dict) -> dict:
-    """A job that failed, as the page names it: the data set, the method and its title, where, the rule, what its log says last."""
+    """A job that failed, as the page names it: data set, method and its title, where, rule, log and what it says last."""
     given = job.wildcards_dict
     of_rule, _, part = job.rule.name.rpartition("_")
     method = of_rule if part in PARTS and of_rule in config["methods"] else given.get("run", "").partition("/")[0]
@@ -51,15 +51,29 @@ def report_so_far(workflow, asked: dict, config: dict) -> None:
 
     `asked` is the configuration as it was given, before it was completed.
     """
-    failed = [described(job, config) for job in workflow.scheduler.failed]
+    failed = sorted(
+        (described(job, config) for job in workflow.scheduler.failed), key=lambda each: (each["dataset"], each["log"])
+    )
     if not failed:  # stopped by Ctrl-C
         return
     listed = failed_file(config)
-    store.save_json(listed, failed)
+    store.save_json(listed, {"failed": failed})
     kept = listed.with_name("failed_config.yaml")
     kept.write_text(yaml.safe_dump(json.loads(json.dumps(asked)), allow_unicode=True, sort_keys=False), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "so_far", "--snakefile", workflow.main_snakefile, "--configfile", kept]
-    command += ["--cores", "1", "--nolock", "--forceall", "--no-hooks", "--quiet", "all", "--workflow-profile", "none"]
+    command += [
+        "--cores",
+        "1",
+        "--nolock",
+        "--forceall",
+        "--no-hooks",
+        "--show-failed-logs",
+        "--quiet",
+        "rules",
+        "progress",
+        "--workflow-profile",
+        "none",
+    ]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
     page = Path(config["results"]) / "report_so_far" / "index.html"
     names = ", ".join(dict.fromkeys(each["title"] for each in failed))

@@ -25,7 +25,7 @@ QUALITY = 90  # of WebP, of 100, for images in colour
 
 
 def sheet(images: np.ndarray) -> str:
-    """Images [N, H, W, C] in [0, 1] → a WebP picture as text, ACROSS of them in a row, without gaps; what is left over is black."""
+    """Images [N, H, W, C] in [0, 1] → a WebP picture as text, ACROSS of them in a row, without gaps, the rest black."""
     n, h, w, c = images.shape
     down = -(-n // ACROSS)
     canvas = np.zeros((down * ACROSS, h, w, c), np.uint8)

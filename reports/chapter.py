@@ -1,7 +1,7 @@
 """What the page shows of one data set: its tables, its figures as text, the links to its files, what the browser needs.
 
-A data set's folder is the one into which `reports.table` and the figure programs wrote. Where `partial`, what is not there is left
-out; else it is an error that names it.
+A data set's folder is the one into which `reports.table` and the figure programs wrote. Where
+`partial`, what is not there is left out; else it is an error that names it.
 """
 
 import base64
@@ -55,7 +55,9 @@ def picture(path: Path, caption: str) -> Picture:
     """A PNG as text, so that the page is one file."""
     data = path.read_bytes()
     width = int.from_bytes(data[16:20])  # as every PNG states it
-    return Picture("data:image/png;base64," + base64.b64encode(data).decode(), caption, width * LEAST * 9 // DOTS, width * MOST * 9 // DOTS)
+    return Picture(
+        "data:image/png;base64," + base64.b64encode(data).decode(), caption, width * LEAST * 9 // DOTS, width * MOST * 9 // DOTS
+    )
 
 
 def must_have(folder: Path, names: list[str]) -> None:
@@ -82,13 +84,16 @@ def score_links(values: pd.DataFrame, methods: pd.DataFrame, scores: Path, besid
     return found
 
 
-def with_failed(grid: Grid, failed: list[dict]) -> Grid:
-    """The main table with a row for each method that failed, marked where it did."""
+def with_failed(grid: Grid, failed: list[dict], values: pd.DataFrame) -> Grid:
+    """The main table with a row for each method that failed and has no scores, marked where."""
+    scored = set(values[["method", "measurement"]].itertuples(index=False, name=None))
     where: dict[str, set[str]] = {}
-    for each in (each for each in failed if each["method"]):  # others are listed above the table
-        where.setdefault(each["title"], set()).add(files.title(each["measurement"], {}))
+    for each in failed:
+        if each["method"] and (each["method"], each["measurement"]) not in scored:  # all are listed above the table
+            where.setdefault(each["title"], set()).add(files.title(each["measurement"], {}))
     rows = [(title, [Cell("failed" if column.group in at else "") for column in grid.columns]) for title, at in where.items()]
-    return grid._replace(sections=[*grid.sections, Section("failed in this run, on the measurements marked so", rows)])
+    added = [Section("failed in this run, on the measurements marked so", rows)] if rows else []
+    return grid._replace(sections=[*grid.sections, *added])
 
 
 def alone(name: str, folder: Path, beside: Path, facts: dict) -> dict:
@@ -156,7 +161,7 @@ def chapter(
     main = tables.main_table(values, methods)
     grids = {
         "table": (
-            with_failed(main, failed) if any(each["method"] for each in failed) else main,
+            with_failed(main, failed, values),
             captions.table_caption(values, methods, store.load_json(folder / "notes.json")["table"]),
         ),
         "details": (tables.details(values, methods), captions.details_caption(values)),

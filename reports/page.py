@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     add("--scores", type=Path, metavar="DIR", help="the folder of scores, for links to those of each image")
     add("--partial", action="store_true", help="leave out what is not there, and say that this is a report so far")
     add("--failed", type=Path, metavar="JSON", help="the jobs that failed (config/failures.py), to be marked so")
-    add("--config", type=Path, required=True, metavar="YAML", help="the configuration of the run, shown as it is, its note on top")
+    add("--config", type=Path, required=True, metavar="YAML", help="the run's configuration, shown as it is, its note on top")
     add("--commit", default="unknown", help="the version of the code, as `git describe` says it")
     add("--date", default=datetime.date.today().isoformat(), help="the day of the report (default: today)")
     add("--output", type=Path, required=True, metavar="HTML", help="path of the page")
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
         folder = Path(__file__).parent
         if not given.config.is_file():
             sys.exit(f"{given.config}: no such file; give the configuration of the run after --config")
-        failed = store.load_json(given.failed) if given.failed else []
+        failed = store.load_json(given.failed, ["failed"])["failed"] if given.failed else []
         chapters = [
             chapter(
                 name,

@@ -23,7 +23,13 @@ TITLES = json.dumps({name: method["title"] for name, method in config["methods"]
 SCORED = "|".join(datasets.with_clean())
 WITH_CURVES = [name for name in config["datasets"] if datasets.has_clean(name) and RUNS.chosen(name, RUNS.learned)]
 OF_SCORES = {
-    name: [*TABLES, *MSE_TIME, "browser.json", *([*LEARNING, *LOSSES] if name in WITH_CURVES else []), *(POSTERIOR if name in WITH_POSTERIOR else [])]
+    name: [
+        *TABLES,
+        *MSE_TIME,
+        "browser.json",
+        *([*LEARNING, *LOSSES] if name in WITH_CURVES else []),
+        *(POSTERIOR if name in WITH_POSTERIOR else []),
+    ]
     for name in datasets.with_clean()
 }
 REPORTED = {

@@ -62,7 +62,7 @@ def column_points(grid: Grid, at: int) -> float:
 
 
 def parts(grid: Grid) -> list[Grid]:
-    """The table cut between groups of columns, so that each part fits in a line of LINE pt; a group that is too wide stands alone."""
+    """The table cut between groups of columns, so that each part fits in a line of LINE pt; too wide a group stands alone."""
     label = SCRIPT * max(map(len, [grid.corner, *(name for section in grid.sections for name, _ in section.rows)]))
     places, at = [], 0
     for group, width in grid.groups:

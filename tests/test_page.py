@@ -69,10 +69,12 @@ def html(report, browsed, tmp_path):  # noqa: F811
     """The page of a made-up report, with a browser, a note and a method that failed."""
     (report / "browser.json").write_text(json.dumps(browsed[0]).replace("add noise", "</script><b>"))
     (tmp_path / "config.yaml").write_text("note: Trained for <half> a minute.\nseeds: [0, 1]\n")
-    failed = {"dataset": "celeba", "measurement": "drop_patch", "method": "acsg", "title": ODD, "where": "drop patch, seed 1"}
-    (tmp_path / "failed.json").write_text(json.dumps([failed | {"rule": "acsg_train", "log": "a.log", "says": "out of <luck>"}]))
-    arguments = ["--datasets", f"celeba={report}", "--config", str(tmp_path / "config.yaml"), "--output", str(tmp_path / "index.html")]
-    page.main([*arguments, "--failed", str(tmp_path / "failed.json"), "--partial", "--scores", str(tmp_path / "scores")])
+    failed = {"dataset": "celeba", "measurement": "drop_patch", "method": "unlucky", "title": ODD, "where": "drop patch, seed 1"}
+    failed |= {"rule": "acsg_train", "log": "a.log", "says": "out of <luck>"}
+    (tmp_path / "failed.json").write_text(json.dumps({"failed": [failed]}))
+    paths = {"config": "config.yaml", "output": "index.html", "failed": "failed.json", "scores": "scores"}
+    given = [part for name, path in paths.items() for part in (f"--{name}", str(tmp_path / path))]
+    page.main(["--datasets", f"celeba={report}", "--partial", *given])
     return (tmp_path / "index.html").read_text()
 
 
@@ -82,7 +84,7 @@ def test_note_failures_and_how_to_cite_stand_on_the_page(html):
     row = html[html.index("failed in this run") :].partition("</tbody>")[0]
     assert "[ours] *x* β $x_$ &amp; 50% &lt;b&gt;" in row
     marked = [bool(cell) for cell in re.findall("<td[^>]*>(failed)?</td>", row)]
-    columns = len(re.findall("<th class=\"number", html[: html.index("</thead>")]))  # two of them are costs
+    columns = len(re.findall('<th class="number', html[: html.index("</thead>")]))  # two of them are costs
     assert sum(marked) == (columns - 2) // 2, "those of one of the two measurements"
     assert "@misc{" in html and "AmbientGAN" in html
 
@@ -117,7 +119,9 @@ def test_letters_of_figures_are_large_enough(report):  # noqa: F811
 
 
 def wide(title=ODD):
-    columns = [Column(at, name) for at in ("drop patch", "add noise", "blur", "rows") for name in ("PSNR dB ↑", "SSIM ↑", "LPIPS ↓")]
+    columns = [
+        Column(at, name) for at in ("drop patch", "add noise", "blur", "rows") for name in ("PSNR dB ↑", "SSIM ↑", "LPIPS ↓")
+    ]
     rows = [(title, [Cell("26.25", "± 0.05", bold=True, tied=True)] * len(columns)), (r"\end{table} # ^ ~", [Cell("–")] * 12)]
     return Grid("method", columns, [Section(title, rows)])
 
@@ -137,7 +141,11 @@ def test_latex_compiles_and_fits(tmp_path):
     packages = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
     (tmp_path / "a.tex").write_text(f"{packages}\n{text}\n\\end{{document}}\n")
     said = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"], cwd=tmp_path, capture_output=True, text=True, check=False
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert said.returncode == 0, said.stdout[-2000:]
     assert "Overfull" not in said.stdout
