@@ -97,9 +97,9 @@ def test_a_method_that_learns_without_networks_also_costs_its_training_measureme
     assert jobs[f"made/restored/{AT}/linear_mmse/test.npy"].seconds == pytest.approx(500 * 0.02 + 3 + 1000 * 0.01)
 
 
-def test_samples_and_timings_are_of_the_first_seed(toy):
+def test_samples_are_of_every_seed_and_timings_of_the_first(toy):
     *_, jobs = toy
-    (samples,) = [job for job in jobs.values() if job.part == "sample" and job.method == "bound"]
+    samples, _ = [job for job in jobs.values() if job.part == "sample" and job.method == "bound"]
     assert samples.seconds == pytest.approx(32 * 256 * 0.002) and samples.bytes == 32 * 256 * 784 * 2
     timed = [job for job in jobs.values() if job.part == "timing"]
     assert [job.method for job in timed] == ["acsg", "supervised_elbo", "bound", "linear_mmse", "harmonic"]

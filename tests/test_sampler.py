@@ -286,7 +286,22 @@ def test_the_likelihood_measures_the_gaussian(learner):
         .item()
         for i in range(3)
     ]
-    assert made.likelihood(batch["y"], batch["side_info"], seeded(5)).item() == pytest.approx(-np.mean(expected) / 256, rel=1e-4)
+    off = again.target - model.predict(mean, None)
+    squares = 0.5 * off.square().mean().item() / (0.04 * 5)
+    loss = made.likelihood(batch["y"], batch["side_info"], seeded(5))
+    assert loss.item() == pytest.approx(squares - np.mean(expected) / 256, rel=1e-4)
+
+
+def test_the_mean_learns_from_squares_alone(learner):
+    """Its gradient is that of ½ ((t - μ) / σ_t)², whatever the factors are."""
+    model = AddNoise(0.2)
+    made, batch = learner("ambient_sampler", MNIST, model, seeded(), tau=0.5), batch_of(model, 3)
+    mean, factor = rand(3, *SHAPE, seed=7).requires_grad_(), torch.randn(2, 3, *SHAPE, generator=seeded(8)).requires_grad_()
+    made.N = Fixed(mean, factor)
+    ours = torch.autograd.grad(made.likelihood(batch["y"], batch["side_info"], seeded(5)), [mean, factor])
+    again = model.recorrupt(batch["y"], batch["side_info"], seeded(5), share=0.4, tau=0.5)
+    torch.testing.assert_close(ours[0], (mean.detach() - again.target) / (0.2 * mean.numel()))
+    assert (ours[1] != 0).any()
 
 
 @pytest.mark.parametrize("family", NOISY)

@@ -6,7 +6,7 @@
     A x = E[y | x, s]
 
     start, exact targets      G minimises  L_start = ES(A x¹, A x²; t)  where c
-    likelihood, noisy ones    N minimises  -log N(t; A μ, A w wᵀ Aᵀ + σ_t²)  where c,     μ, w = N(ỹ, m̃)
+    likelihood, noisy ones    μ minimises  (t - A μ)² / σ_t²,   w  -log N(t; A μ, A w wᵀ Aᵀ + σ_t²)  where c,   μ, w = N(ỹ, m̃)
     teaching, then            x = clip(μ + w ε),  μ, w = N(y + τ n, m), and as in EM
     EM                        x = G_old(y, m, ε) with the values that y holds exactly put in their places        (the E step)
                               ỹ = f_θ'(x), θ' drawn afresh;  L_EM = ES(x¹, x²; x)  where ỹ does not hold x       (the M step)
@@ -18,8 +18,9 @@ the completed images from fresh ones, which is maximum likelihood from measureme
 2510.12691). A part a of each batch (`anchor`) goes on learning from measured values alone.
 
 Where targets are noisy, their noise drowns the spread in an energy score. A Gaussian likelihood finds it, as in the few
-directions of w the posterior's variance is far above the noise (compare Nehme, Yair and Michaeli, NeurIPS 2023). The mean of G is
-held to them by L_start = λ ((t - A x¹)(t - A x²) - σ_t²), whose expectation is λ (A x - E A x¹)².
+directions of w the posterior's variance is far above the noise (compare Nehme, Yair and Michaeli, NeurIPS 2023). Were μ to raise
+the likelihood too, w would at first explain what μ does not know yet, and μ would hardly learn it. The mean of G is held to
+them by L_start = λ ((t - A x¹)(t - A x²) - σ_t²), whose expectation is λ (A x - E A x¹)².
 """
 
 import torch
@@ -119,13 +120,15 @@ class AmbientSampler(Learner):
         return self.pasted(x, y, s)
 
     def likelihood(self, y: Tensor, s: Tensor, generator: Generator) -> Tensor:
-        """-log N(t; A μ, A w wᵀ Aᵀ + σ_t²), mean over the values that count."""
+        """½ ((t - A μ) / σ_t)², for μ, and -log N(t; A μ, A w wᵀ Aᵀ + σ_t²), for w, mean over the values that count."""
         again = self.forward.recorrupt(y, s, generator, share=self.share, tau=self.tau)
         mean, factor = self.N(again.input, self.forward.mask(again.side_info, y.shape))
         predicted = self.forward.predict(mean, s)  # A μ
-        factor = self.forward.predict(mean + factor, s) - predicted  # A w, as A is affine
+        factor = self.forward.predict(mean.detach() + factor, s) - predicted.detach()  # A w, as A is affine
         sigma = y.new_zeros(()) + again.sigma
-        return -log_low_rank_normal(again.target, predicted, factor, sigma, again.counts).sum() / again.counts.sum()
+        squares = torch.where(again.counts, 0.5 * ((again.target - predicted) / sigma) ** 2, 0).sum()
+        likelihood = log_low_rank_normal(again.target, predicted.detach(), factor, sigma, again.counts).sum()
+        return (squares - likelihood) / again.counts.sum()
 
     def start(self, y: Tensor, s: Tensor, generator: Generator) -> Tensor:
         """L_start."""
