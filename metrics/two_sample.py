@@ -12,6 +12,7 @@ import sys
 import numpy as np
 
 import store
+from measurements import files
 from measurements.forward import ForwardModel, from_facts
 from measurements.side_info import from_disk
 from metrics import samples as of_samples
@@ -114,12 +115,14 @@ def scores(y: np.ndarray, drawn: np.ndarray, side_info: np.ndarray, forward: For
 def main(arguments: list[str] | None = None) -> None:
     args = scores_file.parser_of("two_sample", __doc__, NEEDS).parse_args(arguments)
     with store.clear_errors():
-        y, side_info = store.load_array(args.y), store.load_array(args.side_info)
-        if len(y) != len(side_info):
-            sys.exit(f"{args.side_info}: is of {len(side_info)} images, {args.y} of {len(y)}; measure again")
-        drawn = of_samples.load(args.samples, y.shape)
-        table = scores(y, drawn, side_info, from_facts(store.describe(args.y)))
-        scores_file.write(args.output, table.assign(samples=len(drawn)), scores_file.facts_of(args.samples))
+        facts, measured = scores_file.facts_of(args.samples), store.describe(args.y)
+        scores_file.same_measurements(args.samples, facts, measured)
+        y, side_info = files.load(args.y), files.load(args.side_info)
+        drawn = scores_file.load_restored(args.samples, (None, None, *y.shape[1:]))
+        if not 0 < drawn.shape[1] <= len(y) == len(side_info):
+            sys.exit(f"{args.samples}: holds {drawn.shape}, not samples of the images {y.shape}; delete it and run again")
+        table = scores(y, drawn, side_info, from_facts(measured))
+        scores_file.write(args.output, table.assign(samples=len(drawn)), facts)
 
 
 if __name__ == "__main__":

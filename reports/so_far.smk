@@ -1,6 +1,7 @@
 # A report of what there is so far, after a run of which jobs failed (config/failures.py) or while one goes on: rows that have no
 # scores are left out and named, methods that failed are marked. It has a folder of its own, so that the report of the whole is
-# made when its files are there. Posterior samples are left out.
+# made when its files are there. Posterior samples and the figure of restorations are left
+# out.
 #
 #     snakemake so_far --cores 1 --nolock --forceall
 import shlex
@@ -14,10 +15,6 @@ WITH_SCORES = [
     if any(Path(RUNS.path("scores", name, run, "quality.csv")).is_file() for run in RUNS.of[name])
 ]
 CURVES_SO_FAR = [name for name in WITH_SCORES if name in WITH_CURVES]
-
-
-def restored_so_far(dataset, run):
-    return RUNS.pictured(dataset, run) and Path(RUNS.path("restored", dataset, run, "test.npy")).is_file()
 
 
 def timed_so_far(name):

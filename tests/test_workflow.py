@@ -340,7 +340,7 @@ def test_facts_say_the_protocol(toy, report):
     assert "<b>Protocol: sound</b>" in (report / "index.html").read_text()
 
 
-# --- a method that fails ---------------------------------------------------------------------------------------------------------
+# --- a method that fails --------------------------------------------------------------------------------------------------------
 
 
 def test_a_method_that_fails_is_marked_on_a_page_of_the_rest_and_the_exit_code_says_so(tmp_path):
