@@ -56,7 +56,9 @@ def of_report(files):
     for file in files:
         path = f"{config['results']}/report/{{dataset}}/{file}"
         if file in SHOWN:
-            shows = f"{'figure' if file.endswith('.png') else 'table'}: {SHOWN[file]}"  # one label: of two values it makes a switch
+            shows = (
+                f"{'figure' if file.endswith('.png') else 'table'}: {SHOWN[file]}"  # one label: of two values it makes a switch
+            )
             caption = f"captions/report/{file.partition('.')[0]}.rst"
             path = report(path, caption=caption, category="{dataset}", labels={"shows": shows})
         marked.append(path)
