@@ -1,12 +1,13 @@
 # Figures of trainings, and the images of the page's browser.
 from config.provenance import code_of
+from reports.marked import of_report
 
 
 rule learning:
     input:
         RUNS.files("scores", "learning.csv", RUNS.learned),
     output:
-        of_report(LEARNING),
+        *of_report(config["results"], LEARNING),
     log:
         "<logs>/report/{dataset}.learning.log",
     conda:
@@ -28,7 +29,7 @@ rule losses:
     input:
         RUNS.files("models", "train.csv", RUNS.learned),
     output:
-        of_report(LOSSES),
+        *of_report(config["results"], LOSSES),
     log:
         "<logs>/report/{dataset}.losses.log",
     conda:

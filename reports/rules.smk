@@ -5,6 +5,7 @@ from config.command_line import pairs
 from config.messages import shown_config
 from config.environment import why_absent
 from config.provenance import code_of
+from reports.marked import of_report
 
 TABLES = [f"{name}.csv" for name in ("table", "differences", "seeds", "methods", "training")]
 TABLES += [f"{name}.{end}" for name in ("table", "details", "differences", "seeds") for end in ("md", "tex")]
@@ -36,35 +37,6 @@ REPORTED = {
     name: [f"{config['results']}/report/{name}/{file}" for file in (*RESTORATIONS, *OF_SCORES.get(name, []))]
     for name in config["datasets"]
 }
-SHOWN = {  # by `snakemake --report`, with what stands there as each one's name; captions/report/NAME.rst says what it is
-    "table.md": "quality of the restored images",
-    "details.md": "details",
-    "differences.md": "differences and ranks",
-    "seeds.md": "seeds",
-    "posterior.md": "posterior samples",
-    "restorations.png": "restorations",
-    "mse_time.png": "error against time",
-    "learning.png": "learning curves",
-    "losses.png": "losses",
-    "posterior.png": "posterior samples",
-}
-
-
-def of_report(files):
-    """A data set's files in the report, those that `snakemake --report` shows marked so."""
-    marked = []
-    for file in files:
-        path = f"{config['results']}/report/{{dataset}}/{file}"
-        if file in SHOWN:
-            shows = (
-                f"{'figure' if file.endswith('.png') else 'table'}: {SHOWN[file]}"  # one label: of two values it makes a switch
-            )
-            caption = f"captions/report/{file.partition('.')[0]}.rst"
-            path = report(path, caption=caption, category="{dataset}", labels={"shows": shows})
-        marked.append(path)
-    return marked
-
-
 DECLARED = [f"metrics.{name}" for name in METRICS_TO_RUN]  # found by listing, so no import statement names them
 
 
@@ -88,7 +60,7 @@ rule table:
             if workflow.is_rule(f"ceiling_{name}") and ("labels" not in program.needs or datasets.classes(wildcards.dataset))
         ],
     output:
-        of_report(TABLES),
+        *of_report(config["results"], TABLES),
     log:
         "<logs>/report/{dataset}.table.log",
     wildcard_constraints:
@@ -119,7 +91,7 @@ rule restorations:
         measured=RUNS.measured,
         restored=RUNS.files("restored", "test.npy", RUNS.pictured),
     output:
-        of_report(RESTORATIONS),
+        *of_report(config["results"], RESTORATIONS),
     log:
         "<logs>/report/{dataset}.restorations.log",
     wildcard_constraints:
@@ -142,7 +114,7 @@ rule mse_time:
     input:
         RUNS.files("scores", "timing.csv", RUNS.timed),
     output:
-        of_report(MSE_TIME),
+        *of_report(config["results"], MSE_TIME),
     log:
         "<logs>/report/{dataset}.mse_time.log",
     conda:
@@ -173,7 +145,7 @@ rule posterior:
         clean="<results>/clean/{dataset}/test.npy",
         measured=RUNS.measured,
     output:
-        of_report(POSTERIOR),
+        *of_report(config["results"], POSTERIOR),
     log:
         "<logs>/report/{dataset}.posterior.log",
     conda:

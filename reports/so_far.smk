@@ -1,7 +1,6 @@
 # A report of what there is so far, after a run of which jobs failed (config/failures.py) or while one goes on: rows that have no
 # scores are left out and named, methods that failed are marked. It has a folder of its own, so that the report of the whole is
-# made when its files are there. Posterior samples and the figure of restorations are left
-# out.
+# made when its files are there. Posterior samples and the figure of restorations are left out.
 #
 #     snakemake so_far --cores 1 --nolock --forceall
 import shlex
@@ -15,10 +14,14 @@ WITH_SCORES = [
     if any(Path(RUNS.path("scores", name, run, "quality.csv")).is_file() for run in RUNS.of[name])
 ]
 CURVES_SO_FAR = [name for name in WITH_SCORES if name in WITH_CURVES]
+TIMED_SO_FAR = [
+    name for name in WITH_SCORES if any(Path(RUNS.path("scores", name, run, "timing.csv")).is_file() for run in RUNS.of[name])
+]
 
 
-def timed_so_far(name):
-    return any(Path(RUNS.path("scores", name, run, "timing.csv")).is_file() for run in RUNS.of[name])
+rule so_far:
+    input:
+        "<results>/report_so_far/index.html",
 
 
 use rule table as so_far_table with:
@@ -63,10 +66,10 @@ use rule configuration as so_far_configuration with:
         "<results>/report_so_far/config.yaml",
 
 
-use rule page as so_far with:
+use rule page as so_far_page with:
     input:
         expand("<results>/report_so_far/{dataset}/{file}", dataset=WITH_SCORES, file=["table.csv", "browser.json"]),
-        expand("<results>/report_so_far/{dataset}/mse_time.png", dataset=[*filter(timed_so_far, WITH_SCORES)]),
+        expand("<results>/report_so_far/{dataset}/mse_time.png", dataset=TIMED_SO_FAR),
         expand("<results>/report_so_far/{dataset}/{file}.png", dataset=CURVES_SO_FAR, file=["learning", "losses"]),
         config="<results>/report_so_far/config.yaml",
     output:

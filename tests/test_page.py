@@ -14,7 +14,7 @@ from PIL import Image
 from test_reports import report, results  # noqa: F401
 
 from pictures import figure
-from reports import browser, chapter, cite, page, writers
+from reports import browser, chapter, cite, marked, page, writers
 from reports.layout import Cell, Column, Grid, Section
 
 ODD = "[ours] *x* β $x_$ & 50% <b>"
@@ -231,3 +231,13 @@ def test_a_narrow_window_does_not_scroll_sideways(opened):
     opened.locator("section.browser").scroll_into_view_if_needed()
     opened.locator(".strip").wait_for()
     assert opened.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_every_file_of_snakemake_s_report_has_a_caption():
+    assert {path.stem for path in marked.CAPTIONS.glob("*.rst")} == {
+        *(name.partition(".")[0] for name in marked.SHOWN),
+        "page",
+        "workflow",
+    }
+    files = marked.of_report("out", ["table.md", "table.csv"])
+    assert files[0].flags["report"].category == "{dataset}" and files[1] == "out/report/{dataset}/table.csv"
