@@ -810,7 +810,7 @@ def test_page_is_one_file_without_network(report, tmp_path):
     html = (tmp_path / "index.html").read_text()
     targets = re.findall(r'(?:src|href)="([^"]*)"', html)
     assert targets and not any(target.startswith(("http", "//")) for target in targets)
-    assert all((tmp_path / target).is_file() for target in targets if not target.startswith("data:"))
+    assert all((tmp_path / target).is_file() for target in targets if not target.startswith(("data:", "#")))
     assert "&lt;script&gt;" in html and html.count("<script") == 1, "the page's own"
     assert "16.15 / 0.49" in html and "encoder 1,000, decoder 234" in html
 
