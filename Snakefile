@@ -2,6 +2,7 @@
 #
 #     snakemake --cores 8                                        the full reproduction (config/paper.yaml)
 #     snakemake --cores 2 --configfile config/quick.yaml         minutes, no download
+import copy
 import sys
 
 from snakemake.utils import min_version
@@ -9,6 +10,7 @@ from snakemake.utils import min_version
 min_version("9.18")
 sys.path.insert(0, workflow.basedir)
 from config.environment import complete_config, cores, run_from  # the folder config/, not the dictionary
+from config.failures import failed_file, report_so_far
 from config.jobs import to_run
 from config.messages import print_outcome, print_start
 from config.method_rules import method_config
@@ -20,6 +22,7 @@ if "datasets" not in config:
     configfile: f"{workflow.basedir}/config/paper.yaml"
 
 
+ASKED = copy.deepcopy(config)
 config = complete_config(config, workflow.configfiles)
 run_from(workflow.basedir, config)
 
@@ -36,6 +39,9 @@ wildcard_constraints:
     split="train|validation|test",
     part="test|timing",
     run="[a-z0-9_]+(/[0-9]+)?",
+
+
+report: "reports/captions/report/workflow.rst"
 
 
 rule all:
@@ -70,6 +76,7 @@ RUNS = Runs(workflow, config)  # refuses a method whose rules name what it may n
 
 
 include: "reports/rules.smk"
+include: "reports/so_far.smk"
 include: "pictures/rules.smk"
 include: "submissions/rules.smk"
 
@@ -81,4 +88,9 @@ onstart:
 
 
 onsuccess:
+    failed_file(config).unlink(missing_ok=True)  # of an earlier run
     print_outcome(config)
+
+
+onerror:
+    report_so_far(workflow, ASKED, config)

@@ -19,7 +19,8 @@ def shown_config(config: dict) -> str:
             methods[name] = {"title": method["title"]} | methods[name]
         elif (kind := Path(method["folder"]).name) != name:  # a variant
             methods[name] = {"like": kind, "title": method["title"]} | methods[name]
-    shown = {"datasets": config["datasets"] | config["absent"]}
+    shown = {"note": config["note"]} if config["note"] else {}
+    shown |= {"datasets": config["datasets"] | config["absent"]}
     shown |= {"images": config["images"]} if config["images"] else {}
     shown |= {key: config[key] for key in ("methods", "reference", "seeds", "measurement_seed")} | {"methods": methods}
     shown |= {} if config["protocol"] == "sound" else {"protocol": config["protocol"]}

@@ -51,6 +51,6 @@ def draw(panels: dict[str, list[tuple[str, list[np.ndarray]]]]) -> plt.Figure:
             for number, image in enumerate(images):
                 axes[row + number, column].imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             heading = f"{measurement}\n{label}" if column == 0 else label
-            axes[row, column].set_title(heading, fontsize=8, loc="left")
+            axes[row, column].set_title(heading, fontsize=8, loc="left", parse_math=False)
         row += len(columns[0][1])
     return figure

@@ -4,6 +4,7 @@ from config.command_line import measurement_flags
 from config.environment import own_files, own_stamps
 from config.provenance import code_of
 from config.schema import module_of
+from reports.marked import of_report
 
 WITHOUT_CLEAN = "|".join(name for name in datasets.names() if not datasets.has_clean(name))
 PARTS = [".y.npy", ".side_info.npy", ".shown.npy", ".json"]
@@ -39,7 +40,7 @@ rule write_pictures:
         measured=RUNS.measured,
         restored=RUNS.files("restored", "test.npy", RUNS.pictured),
     output:
-        multiext("<results>/report/{dataset}/restorations", *FIGURE),
+        *of_report(config["results"], RESTORATIONS),
         "<results>/report/{dataset}/summary.txt",
         directory("<results>/report/{dataset}/restored"),
     log:

@@ -20,8 +20,10 @@ matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
 import matplotlib.pyplot as plt  # noqa: E402
 
 CELL, TITLE, MARGIN, LETTER = 0.42, 0.32, 0.15, 0.062  # inches: an image with its gap, …, a letter at 8 points
-HEADS = 0.12  # inches: the headings of columns
-PANELS = 3  # side by side
+SMALL = 28  # pixels: images up to here have a CELL, larger ones more, up to LARGE of it
+LARGE = 1.6
+HEADS = 0.17  # inches: the headings of columns
+WIDTH, PANELS = 14, 3  # inches: a page on which 8 points can be read; and panels side by side on it at most
 
 
 def load(path: Path, count: int) -> np.ndarray:
@@ -50,23 +52,25 @@ def draw(panels: dict[str, list[tuple[str, np.ndarray]]], heads: Sequence[str] =
     Placed by hand, in inches, so that an image is as large in a panel of few rows as in one of many.
     """
     labels = MARGIN + LETTER * max(len(label) for panel in panels.values() for label, _ in panel)
-    count = len(next(iter(panels.values()))[0][1])
+    images = next(iter(panels.values()))[0][1]
+    count, cell = len(images), CELL * min(LARGE, max(1, images.shape[1] / SMALL))
+    cell = max(cell, LETTER * max(map(len, heads), default=0) + 0.04)  # so that no heading runs into the next
     title = TITLE + (HEADS if heads else 0)
-    across = min(PANELS, len(panels))
+    across = max(1, min(PANELS, len(panels), int(WIDTH / (labels + count * cell + MARGIN))))
     shelves = [list(panels.items())[i : i + across] for i in range(0, len(panels), across)]
-    heights = [title + CELL * max(len(panel) for _, panel in shelf) for shelf in shelves]
-    width, height = across * (labels + count * CELL + MARGIN), sum(heights) + MARGIN
+    heights = [title + cell * max(len(panel) for _, panel in shelf) for shelf in shelves]
+    width, height = across * (labels + count * cell + MARGIN), sum(heights) + MARGIN
     figure = plt.figure(figsize=(width, height))
     for s, shelf in enumerate(shelves):
         for p, (heading, panel) in enumerate(shelf):
-            left = labels + p * (labels + count * CELL + MARGIN)
-            bottom = height - sum(heights[:s]) - title - CELL * len(panel)
-            box = (left / width, bottom / height, count * CELL / width, CELL * len(panel) / height)
+            left = labels + p * (labels + count * cell + MARGIN)
+            bottom = height - sum(heights[:s]) - title - cell * len(panel)
+            box = (left / width, bottom / height, count * cell / width, cell * len(panel) / height)
             ax = figure.add_axes(box)
             rows = len(panel)
             ax.imshow(mosaic([images for _, images in panel]), interpolation="nearest", aspect="auto", extent=(0, 1, rows, 0))
             ax.set_title(heading, fontsize=10, fontweight="bold", loc="left", parse_math=False)
-            ax.set_xticks((np.arange(len(heads)) + 0.5) / count, heads, fontsize=5.5)
+            ax.set_xticks((np.arange(len(heads)) + 0.5) / count, heads, fontsize=8)
             ax.set_yticks(np.arange(rows) + 0.5, [label for label, _ in panel], fontsize=8, parse_math=False)
             ax.tick_params(length=0, bottom=False, labelbottom=False, labeltop=True, pad=2)
             ax.spines[:].set_visible(False)

@@ -5,12 +5,15 @@ from config.command_line import pairs
 from config.messages import shown_config
 from config.environment import why_absent
 from config.provenance import code_of
+from reports.marked import of_report
 
 TABLES = [f"{name}.csv" for name in ("table", "differences", "seeds", "methods", "training")]
 TABLES += [f"{name}.{end}" for name in ("table", "details", "differences", "seeds") for end in ("md", "tex")]
 TABLES += ["notes.json", "summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
-RESTORATIONS, MSE_TIME, LEARNING = ([f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time", "learning"))
+RESTORATIONS, MSE_TIME, LEARNING, LOSSES = (
+    [f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time", "learning", "losses")
+)
 LEARNING.append("learning.csv")
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
 POSTERIOR += [f"posterior_{name}" for name in ("details.md", "details.tex", "calibration.png", "calibration.pdf")]
@@ -21,7 +24,13 @@ TITLES = json.dumps({name: method["title"] for name, method in config["methods"]
 SCORED = "|".join(datasets.with_clean())
 WITH_CURVES = [name for name in config["datasets"] if datasets.has_clean(name) and RUNS.chosen(name, RUNS.learned)]
 OF_SCORES = {
-    name: [*TABLES, *MSE_TIME, *(LEARNING if name in WITH_CURVES else []), *(POSTERIOR if name in WITH_POSTERIOR else [])]
+    name: [
+        *TABLES,
+        *MSE_TIME,
+        "browser.json",
+        *([*LEARNING, *LOSSES] if name in WITH_CURVES else []),
+        *(POSTERIOR if name in WITH_POSTERIOR else []),
+    ]
     for name in datasets.with_clean()
 }
 REPORTED = {
@@ -51,7 +60,7 @@ rule table:
             if workflow.is_rule(f"ceiling_{name}") and ("labels" not in program.needs or datasets.classes(wildcards.dataset))
         ],
     output:
-        expand("<results>/report/{{dataset}}/{file}", file=TABLES),
+        *of_report(config["results"], TABLES),
     log:
         "<logs>/report/{dataset}.table.log",
     wildcard_constraints:
@@ -82,7 +91,7 @@ rule restorations:
         measured=RUNS.measured,
         restored=RUNS.files("restored", "test.npy", RUNS.pictured),
     output:
-        multiext("<results>/report/{dataset}/restorations", *FIGURE),
+        *of_report(config["results"], RESTORATIONS),
     log:
         "<logs>/report/{dataset}.restorations.log",
     wildcard_constraints:
@@ -105,7 +114,7 @@ rule mse_time:
     input:
         RUNS.files("scores", "timing.csv", RUNS.timed),
     output:
-        multiext("<results>/report/{dataset}/mse_time", *FIGURE),
+        *of_report(config["results"], MSE_TIME),
     log:
         "<logs>/report/{dataset}.mse_time.log",
     conda:
@@ -123,28 +132,6 @@ rule mse_time:
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
-rule learning:
-    input:
-        RUNS.files("scores", "learning.csv", RUNS.learned),
-    output:
-        multiext("<results>/report/{dataset}/learning", *FIGURE, ".csv"),
-    log:
-        "<logs>/report/{dataset}.learning.log",
-    conda:
-        "../environment.yml"
-    params:
-        results=lambda wildcards: config["results"],
-        runs=RUNS.names(RUNS.learned),
-        titles=lambda wildcards: TITLES,
-        order=" ".join(name for name, method in config["methods"].items() if method["learned"]),
-        measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
-        stem=subpath(output[0], strip_suffix=".png"),
-        code=code_of("reports.learning", "reports/captions"),
-    shell:
-        "python -m reports.learning --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
-        "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
-
-
 rule posterior:
     input:
         scores=lambda wildcards: [
@@ -158,7 +145,7 @@ rule posterior:
         clean="<results>/clean/{dataset}/test.npy",
         measured=RUNS.measured,
     output:
-        expand("<results>/report/{{dataset}}/{file}", file=POSTERIOR),
+        *of_report(config["results"], POSTERIOR),
     log:
         "<logs>/report/{dataset}.posterior.log",
     conda:
@@ -191,7 +178,7 @@ rule page:
         [file for name in config["datasets"] for file in REPORTED[name]],
         config="<results>/report/config.yaml",
     output:
-        "<results>/report/index.html",
+        report("<results>/report/index.html", caption="captions/report/page.rst", category="the whole report on one page"),
     log:
         "<logs>/report/page.log",
     conda:
@@ -203,11 +190,14 @@ rule page:
         missing=json.dumps({name: why_absent(config, name) for name in config["absent"]}),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
         learning=" ".join(["--learning", *WITH_CURVES] if WITH_CURVES else []),
-        code=code_of("reports.page", "reports/captions", "reports/page.html", *DECLARED),
+        scores=f"{config['results']}/scores",
+        partial="",
+        code=code_of("reports.page", "reports/captions", *(f"reports/page.{end}" for end in ("html", "css", "js")), *DECLARED),
     shell:
         "python -m reports.page --datasets {params.datasets} --missing {params.missing:q} {params.posterior} {params.learning} "
-        "--config {input.config:q} --commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) "
-        "--output {output:q} > {log:q} 2>&1"
+        "--scores {params.scores:q} {params.partial} --config {input.config:q} "
+        "--commit $(git -C {resources.home:q} describe --always --dirty 2>/dev/null || echo unknown) --output {output:q} > {log:q} 2>&1"
 
 
+include: "figures.smk"
 include: "published.smk"

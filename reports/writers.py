@@ -9,12 +9,17 @@ LATEX = {"\\": r"\textbackslash{}", "–": "--", "±": r"$\pm$", "×": r"$\times
          "†": r"$^\dagger$", "‡": r"$^\ddagger$",
          "−": "$-$", "Δ": r"$\Delta$", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}  # fmt: skip
 LATEX |= {character: "\\" + character for character in "&%$#_{}"}
+GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega"
+GREEK += " Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
+LATEX |= {letter: rf"$\{name}$" for letter, name in zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", GREEK.split(), strict=True)}
 LATEX |= {
     "[": "{[}",
     "]": "{]}",
     "|": r"\textbar{}",
     "*": "{*}",
 }  # at the start of a row, [ and * would belong to the \\ before it
+LINE = 345  # pt: a line of LaTeX's article
+SCRIPT, TINY, APART = 3.7, 2.9, 3  # pt: about a letter of \scriptsize and of \tiny, and \tabcolsep
 
 
 def md(text: str) -> str:
@@ -49,8 +54,54 @@ def tex(text: str) -> str:
     return "".join(LATEX.get(character, character) for character in text)
 
 
+def column_points(grid: Grid, at: int) -> float:
+    """About how wide a column is in LaTeX, in pt, with what keeps it apart from the next."""
+    cells = [cells[at] for section in grid.sections for _, cells in section.rows]
+    widths = [SCRIPT * len(cell.text + cell.marks) + TINY * len(cell.spread) for cell in cells]
+    return max([SCRIPT * len(grid.columns[at].title), *widths]) + 2 * APART
+
+
+def parts(grid: Grid) -> list[Grid]:
+    """The table cut between groups of columns, so that each part fits in a line of LINE pt; too wide a group stands alone."""
+    label = SCRIPT * max(map(len, [grid.corner, *(name for section in grid.sections for name, _ in section.rows)]))
+    places, at = [], 0
+    for group, width in grid.groups:
+        own = range(at, at + width)
+        wide = max(sum(column_points(grid, column) for column in own), SCRIPT * len(group))
+        at += width
+        if places and places[-1][0] + wide <= LINE:
+            places[-1] = places[-1][0] + wide, [*places[-1][1], *own]
+        else:
+            places.append((label + wide, [*own]))
+    return [
+        grid._replace(
+            columns=[grid.columns[at] for at in kept],
+            sections=[
+                section._replace(rows=[(name, [cells[at] for at in kept]) for name, cells in section.rows])
+                for section in grid.sections
+            ],
+        )
+        for _, kept in places
+    ]
+
+
 def latex(grid: Grid, below: str, label: str) -> str:
-    r"""A `table` for a document that uses booktabs; the widest of them want `table*` or a landscape page."""
+    r"""A `table` for a document that uses booktabs and graphicx, as wide as a line at most: columns that do not fit side by side
+    stand below each other, and what is too wide even then is scaled down."""
+    lines = [
+        "% needs \\usepackage{booktabs,graphicx}",
+        r"\begin{table}",
+        r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
+        rf"\caption{{{tex(below)}}}\label{{{label}}}",
+    ]
+    for number, part in enumerate(parts(grid)):
+        lines += [r"\par\medskip"] * (number > 0) + [r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"]
+        lines += [*tabular(part), "}"]
+    return "\n".join([*lines, r"\end{table}", ""])
+
+
+def tabular(grid: Grid) -> list[str]:
+    """The lines of a LaTeX `tabular`."""
 
     def shown(cell):
         text = rf"\textbf{{{tex(cell.text)}}}" if cell.bold else tex(cell.text)
@@ -65,10 +116,6 @@ def latex(grid: Grid, below: str, label: str) -> str:
         rules.append(rf"\cmidrule(lr){{{at}-{at + width - 1}}}" if group else "")
         at += width
     lines = [
-        "% needs \\usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
-        rf"\caption{{{tex(below)}}}\label{{{label}}}",
         rf"\begin{{tabular}}{{l{''.join('r' if column.numeric else 'l' for column in grid.columns)}}}",
         r"\toprule",
         row(upper),
@@ -78,7 +125,7 @@ def latex(grid: Grid, below: str, label: str) -> str:
     for section in grid.sections:
         lines += [r"\midrule", rf"\multicolumn{{{1 + len(grid.columns)}}}{{l}}{{\textit{{{tex(section.title)}}}}} \\"]
         lines += [row([tex(label), *map(shown, cells)]) for label, cells in section.rows]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+    return [*lines, r"\bottomrule", r"\end{tabular}"]
 
 
 def plain(grid: Grid, heading: str, below: list[str], pair: int, width: int = 78) -> str:

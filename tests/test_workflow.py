@@ -340,6 +340,30 @@ def test_facts_say_the_protocol(toy, report):
     assert "<b>Protocol: sound</b>" in (report / "index.html").read_text()
 
 
+# --- a method that fails --------------------------------------------------------------------------------------------------------
+
+
+def test_a_method_that_fails_is_marked_on_a_page_of_the_rest_and_the_exit_code_says_so(tmp_path):
+    unlucky = tmp_path / "unlucky"
+    unlucky.mkdir()
+    (unlucky / "rules.smk").write_text(RULES)
+    (unlucky / "restore.py").write_text(RESTORE.replace("yield measured.y / 2", 'raise ValueError("out of <luck>")'))
+    (unlucky / "method.yaml").write_text("applies: {mask: false}\n")
+    config = {
+        "note": "A look.",
+        "datasets": {"mnist5k": {"add_noise": {"sigma": 0.2}}},
+        "images": {"mnist5k": {"train": 100, "test": 16}},
+        "methods": {"as_measured": None, "unlucky": {"folder": str(unlucky), "title": "Unlucky & co"}},
+    }
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    run = snakemake(tmp_path)
+    assert run.returncode != 0 and "report_so_far" in run.stderr, run.stderr[-4000:]
+    page = (tmp_path / "results/report_so_far/index.html").read_text()
+    assert "Unlucky &amp; co" in page and "ValueError: out of &lt;luck&gt;" in page and ">failed<" in page
+    assert "A look." in page and "as measured" in page
+    assert not (tmp_path / "results/report/index.html").exists(), "which would be taken for that of the whole"
+
+
 # --- last, as it leaves an estimate missing -------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,243 @@
+"""The page: what stands on it without JavaScript, what a click does, and the images that its browser shows."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from test_reports import report, results  # noqa: F401
+
+from pictures import figure
+from reports import browser, chapter, cite, marked, page, writers
+from reports.layout import Cell, Column, Grid, Section
+
+ODD = "[ours] *x* β $x_$ & 50% <b>"
+CHROMIUM = shutil.which("chromium")
+
+
+def images_of(row, shape, count):
+    """The images of a row of browser.json as a browser would cut them out of its sheet: [count, H, W]."""
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(row["sheet"].partition(",")[2]))).convert("L"))
+    h, w = shape
+    places = [divmod(number, browser.ACROSS) for number in range(count)]
+    return np.stack([sheet[y * h : (y + 1) * h, x * w : (x + 1) * w] for y, x in places])
+
+
+@pytest.fixture
+def browsed(tmp_path):
+    """(browser.json of 40 grey images by two methods, the images of method a, its scores: image k has k², those of b fall)."""
+    rng, place = np.random.default_rng(0), tmp_path / "results"
+    images = {name: (rng.integers(0, 256, (40, 8, 6, 1)) / 255).astype(np.float16) for name in ("y", "a", "b")}
+    (place / "clean/mnist").mkdir(parents=True)
+    np.save(place / "clean/mnist/test.npy", rng.integers(0, 256, (40, 8, 6, 1), np.uint8))
+    (place / "measured/mnist/add_noise").mkdir(parents=True)
+    np.save(place / "measured/mnist/add_noise/test.y.npy", images["y"])
+    for method, psnr in {"a": np.arange(40.0) ** 2, "b": -np.arange(40.0)}.items():
+        for stop in ("restored", "scores"):
+            (place / stop / "mnist/add_noise" / method).mkdir(parents=True)
+        np.save(place / f"restored/mnist/add_noise/{method}/test.npy", images[method])
+        rows = pd.DataFrame({"dataset": "mnist", "measurement": "add_noise", "method": method, "seed": "", "image": range(40)})
+        columns = browser.files.declared.programs()["quality"].columns
+        rows = rows.assign(**{name: 0.0 for name in columns} | {"psnr_pasted": psnr})
+        rows.to_csv(place / f"scores/mnist/add_noise/{method}/quality.csv", index=False)
+    arguments = ["--dataset", "mnist", "--results", str(place), "--runs", "add_noise/a", "add_noise/b", "--order", "a b"]
+    browser.main([*arguments, "--measurements", "add_noise", "--output", str(tmp_path / "browser.json")])
+    return json.loads((tmp_path / "browser.json").read_text()), images["a"]
+
+
+def test_the_browser_has_the_first_the_worst_and_the_best_of_every_method(browsed):
+    told, a = browsed
+    (at,) = told["measurements"]
+    rows = {row["name"]: row for row in at["rows"]}
+    assert list(rows) == ["original", "measured", "a", "b"] and "scores" not in rows["original"]
+    assert rows["a"]["worst"] == [*range(8)] and rows["a"]["best"] == [*range(39, 31, -1)]
+    assert rows["b"]["worst"] == [*range(39, 31, -1)] and rows["b"]["best"] == [*range(8)]
+    assert at["images"] == [*range(8), *range(32, 40)]
+    assert rows["a"]["scores"] == [number**2 for number in at["images"]]
+    shown = images_of(rows["a"], (told["height"], told["width"]), len(at["images"]))
+    assert np.array_equal(shown, (255 * a[at["images"], ..., 0].astype(np.float32)).round().astype(np.uint8))
+
+
+@pytest.fixture
+def html(report, browsed, tmp_path):  # noqa: F811
+    """The page of a made-up report, with a browser, a note and a method that failed."""
+    (report / "browser.json").write_text(json.dumps(browsed[0]).replace("add noise", "</script><b>"))
+    (tmp_path / "config.yaml").write_text("note: Trained for <half> a minute.\nseeds: [0, 1]\n")
+    failed = {"dataset": "celeba", "measurement": "drop_patch", "method": "unlucky", "title": ODD, "where": "drop patch, seed 1"}
+    failed |= {"rule": "acsg_train", "log": "a.log", "says": "out of <luck>"}
+    (tmp_path / "failed.json").write_text(json.dumps({"failed": [failed]}))
+    paths = {"config": "config.yaml", "output": "index.html", "failed": "failed.json", "scores": "scores"}
+    given = [part for name, path in paths.items() for part in (f"--{name}", str(tmp_path / path))]
+    page.main(["--datasets", f"celeba={report}", "--partial", *given])
+    return (tmp_path / "index.html").read_text()
+
+
+def test_note_failures_and_how_to_cite_stand_on_the_page(html):
+    assert html.index("Trained for &lt;half&gt; a minute.") < html.index("<h2")
+    assert "out of &lt;luck&gt;" in html and "A report so far" in html
+    row = html[html.index("failed in this run") :].partition("</tbody>")[0]
+    assert "[ours] *x* β $x_$ &amp; 50% &lt;b&gt;" in row
+    marked = [bool(cell) for cell in re.findall("<td[^>]*>(failed)?</td>", row)]
+    columns = len(re.findall('<th class="number', html[: html.index("</thead>")]))  # two of them are costs
+    assert sum(marked) == (columns - 2) // 2, "those of one of the two measurements"
+    assert "@misc{" in html and "AmbientGAN" in html
+
+
+def test_every_link_inside_the_page_leads_somewhere(html):
+    ids = set(re.findall(r'id="([^"]+)"', html))
+    targets = re.findall(r'href="#([^"]+)"', html)
+    assert len(targets) > 8 and set(targets) <= ids
+
+
+def test_no_text_closes_the_browser_s_script(html):
+    inside = html.partition('<script type="application/json">')[2].partition("</script>")[0]
+    assert json.loads(inside)["measurements"][0]["title"] == "</script><b>"
+    assert html.count("</script>") == 2, "the browser's data and the page's own"
+
+
+def test_citation_is_bibtex_of_every_work_in_citation_cff():
+    told = cite.how_to_cite()
+    assert told["bibtex"].count("@inproceedings{") == 3 and told["bibtex"].count("{") == told["bibtex"].count("}")
+    assert "author = {Larsen, Anders Boesen Lindbo and " in told["bibtex"]
+
+
+def test_letters_of_figures_are_large_enough(report):  # noqa: F811
+    shown = chapter.picture(report / "restorations.png", "")
+    with Image.open(report / "restorations.png") as image:
+        assert round(image.info["dpi"][0]) == chapter.DOTS
+        assert shown.least / image.width * chapter.DOTS * 8 / 72 >= 10.9, "8 points are 11 pixels"
+        assert shown.least <= 1400 or image.width / chapter.DOTS > 14
+
+
+# LaTeX
+
+
+def wide(title=ODD):
+    columns = [
+        Column(at, name) for at in ("drop patch", "add noise", "blur", "rows") for name in ("PSNR dB ↑", "SSIM ↑", "LPIPS ↓")
+    ]
+    rows = [(title, [Cell("26.25", "± 0.05", bold=True, tied=True)] * len(columns)), (r"\end{table} # ^ ~", [Cell("–")] * 12)]
+    return Grid("method", columns, [Section(title, rows)])
+
+
+def test_a_wide_table_is_cut_between_groups_and_loses_nothing():
+    grid = wide()
+    parts = writers.parts(grid)
+    assert len(parts) > 1 and [column for part in parts for column in part.columns] == grid.columns
+    assert all(len(cells) == len(part.columns) for part in parts for _, cells in part.sections[0].rows)
+    narrow = grid._replace(columns=grid.columns[:2], sections=[Section("", [("a", [Cell("1")] * 2)])])
+    assert writers.parts(narrow) == [narrow]
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+def test_latex_compiles_and_fits(tmp_path):
+    text = writers.latex(wide(), f"A caption of {ODD}.", "tab:odd")
+    packages = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
+    (tmp_path / "a.tex").write_text(f"{packages}\n{text}\n\\end{{document}}\n")
+    said = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stdout[-2000:]
+    assert "Overfull" not in said.stdout
+
+
+# Pictures
+
+
+@pytest.mark.parametrize("shape", [(100, 8000, 3), (8000, 100, 3)])
+def test_a_long_picture_does_not_collapse_the_figure(shape):
+    pictures = [figure.cut(np.zeros(shape, np.uint8)), figure.cut(np.full((60, 80, 3), 200, np.uint8))]
+    drawn = figure.draw({"add noise": [("measured", pictures), (ODD, pictures)]})
+    drawn.canvas.draw()
+    boxes = [ax.get_window_extent() for ax in drawn.axes]
+    assert min(min(box.width, box.height) for box in boxes) > 0.5 * drawn.dpi and drawn.get_size_inches().max() < 12
+    figure.plt.close(drawn)
+
+
+# Clicks
+
+
+@pytest.fixture
+def opened(html, tmp_path):
+    """The page in a browser at 1440 pixels."""
+    api = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM:
+        pytest.skip("chromium is not installed")
+    with api.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = chromium.new_page(viewport={"width": 1440, "height": 900})
+        tab.errors, tab.asked = [], []
+        tab.on("pageerror", lambda error: tab.errors.append(str(error)))
+        tab.on("request", lambda request: tab.asked.append(request.url))
+        tab.goto((tmp_path / "index.html").as_uri())
+        yield tab
+        assert not tab.errors
+        assert all(url.startswith(("file:", "data:")) for url in tab.asked), "it needs no network"
+        chromium.close()
+
+
+def test_clicks_sort_hide_enlarge_and_browse(opened):
+    table = opened.locator("table").first
+
+    def column(at):
+        rows = table.locator("tbody").first.locator("tr:not(.section):visible")
+        return [rows.nth(n).locator("th, td").nth(at).inner_text() for n in range(rows.count())]
+
+    def values():
+        return [float(re.match(r"[\d.]+", text)[0]) for text in column(1) if text[0].isdigit()]
+
+    heading = table.locator("thead tr").last.locator("button.sort").nth(1)
+    before = values()
+    heading.click()
+    assert values() == sorted(before, reverse=True) != before
+    heading.click()
+    assert values() == sorted(before)
+
+    rows = len(column(0))
+    table.locator("button.hide").first.click()
+    assert len(column(0)) == rows - 1
+    opened.get_by_text("show 1 hidden row").click()
+    assert len(column(0)) == rows
+
+    opened.locator(".wide > img").first.click()
+    assert opened.locator("dialog").is_visible()
+    opened.get_by_text("close").click()
+    assert not opened.locator("dialog").is_visible()
+
+    opened.locator("section.browser").scroll_into_view_if_needed()
+    images, left = opened.locator(".browser select").nth(1), opened.locator(".browser select").nth(2)
+    images.select_option(label="best of a")
+    assert left.input_value() == "2" and "no. 39" in opened.locator(".strip button").first.inner_text()
+    opened.locator(".strip button").nth(1).click()
+    assert "PSNR 1444.00 dB" in opened.locator(".pair").inner_text()
+    assert opened.evaluate("document.documentElement.scrollWidth") == 1440
+    slider = opened.locator(".pair input")
+    slider.fill("20")
+    assert "20%" in opened.locator(".over canvas").nth(1).evaluate("canvas => canvas.style.clipPath")
+
+
+def test_a_narrow_window_does_not_scroll_sideways(opened):
+    opened.set_viewport_size({"width": 390, "height": 800})
+    opened.locator("section.browser").scroll_into_view_if_needed()
+    opened.locator(".strip").wait_for()
+    assert opened.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_every_file_of_snakemake_s_report_has_a_caption():
+    assert {path.stem for path in marked.CAPTIONS.glob("*.rst")} == {
+        *(name.partition(".")[0] for name in marked.SHOWN),
+        "page",
+        "workflow",
+    }
+    files = marked.of_report("out", ["table.md", "table.csv"])
+    assert files[0].flags["report"].category == "{dataset}" and files[1] == "out/report/{dataset}/table.csv"
