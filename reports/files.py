@@ -58,7 +58,7 @@ def read_cells(paths: list[Path], columns: list[str], dataset: str, measurements
 
 def program_of(path: Path) -> declared.Program:
     """The program metrics/NAME.py that wrote a scores file NAME.csv. Raises SystemExit where there is none of that name."""
-    name = path.name.partition(".")[0]  # of NAME.csv or NAME.csv.gz
+    name = path.name.partition(".")[0]  # of NAME.csv or NAME.csv.xz
     if name not in declared.programs():
         sys.exit(f"{path}: is not called after a program that writes scores ({', '.join(declared.programs())})")
     return declared.programs()[name]

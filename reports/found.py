@@ -16,7 +16,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def existing(path: Path) -> list[Path]:
     """The file, plain or compressed, if there is one."""
-    return [found for found in (path, path.with_name(f"{path.name}.gz")) if found.is_file()][:1]
+    return [found for found in (path, path.with_name(f"{path.name}.xz")) if found.is_file()][:1]
 
 
 def of_runs(given: argparse.Namespace, stop: str, name: str) -> list[Path]:
@@ -35,8 +35,12 @@ def scores(given: argparse.Namespace, of_samples: bool) -> list[Path]:
 
 
 def without_scores(given: argparse.Namespace) -> list[str]:
+    """The runs that lack quality.csv, or another file of scores of estimates that some run has."""
     folder = given.results / "scores" / given.dataset
-    return [run for run in given.runs if not existing(folder / run / "quality.csv")]
+    programs = [name for name, program in declared.programs().items() if not program.of_samples]
+    scored = {run: {name for name in programs if existing(folder / run / f"{name}.csv")} for run in given.runs}
+    wanted = {"quality"}.union(*scored.values())
+    return [run for run, names in scored.items() if names < wanted]
 
 
 def models(given: argparse.Namespace) -> list[tuple[str, Path]]:

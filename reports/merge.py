@@ -3,7 +3,7 @@
     python -m reports.merge results --output reports/published
     python -m reports.merge monday/results tuesday/results --output results/merged
 
-Each source is a folder of results, or what this command made. Of each it takes the scores of every image (compressed, five
+Each source is a folder of results, or what this command made. Of each it takes the scores of every image (compressed, four
 significant digits), the facts and losses of every training, and the facts and digests of the measurements; what is in OUTPUT
 already stays. Nothing is written where two sources do not belong together: other measurements, another protocol, or other values
 for the same run. Beside the scores of a run, `origin.json` says at which commit and on which day they were added.
@@ -11,8 +11,8 @@ for the same run. Beside the scores of a run, `origin.json` says at which commit
 
 import argparse
 import datetime
-import gzip
 import io
+import lzma
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,15 +21,15 @@ import store
 from reports import files
 
 KINDS = {"scores": "*.csv", "models": "train.*", "measured": "*.json"}  # what is taken of each folder
-DIGITS = "%.5g"  # of a score; its interval is a hundred times as wide or more
+DIGITS = "%.4g"  # of a score; its interval is a hundred times as wide or more
 
 
 def gathered(source: Path) -> Iterator[tuple[str, Path]]:
     """The files that are taken of a source: their names in OUTPUT, and where they lie."""
     for kind, pattern in KINDS.items():
-        for path in sorted([*source.glob(f"{kind}/**/{pattern}"), *source.glob(f"{kind}/**/{pattern}.gz")]):
+        for path in sorted([*source.glob(f"{kind}/**/{pattern}"), *source.glob(f"{kind}/**/{pattern}.xz")]):
             name = path.relative_to(source).as_posix()
-            yield (name if name.endswith((".json", ".gz")) else f"{name}.gz"), path
+            yield (name if name.endswith((".json", ".xz")) else f"{name}.xz"), path
     for path in sorted(source.glob("scores/**/origin.json")):
         yield path.relative_to(source).as_posix(), path
 
@@ -40,7 +40,7 @@ def packed(path: Path) -> bytes:
         return path.read_bytes()
     text = io.StringIO()
     files.read_csv(path).to_csv(text, index=False, float_format=DIGITS)
-    return gzip.compress(text.getvalue().encode(), mtime=0)
+    return lzma.compress(text.getvalue().encode())
 
 
 def one_set_of_measurements(sources: list[Path]) -> None:

@@ -53,11 +53,13 @@ def summary(values, methods, dataset: str) -> str:
 
 def find(given: argparse.Namespace) -> list[str]:
     """Name the files of every run as if they had been given one by one; the runs that have no scores yet."""
-    given.scores, given.timing = found.scores(given, of_samples=False), found.of_runs(given, "scores", "timing.csv")
-    given.models, given.ceilings, given.measured_facts = found.models(given), found.ceilings(given), found.measured(given)
     not_yet = found.without_scores(given)
     if given.partial:
-        of_runs = [set(parts) for parts in zip(*(run.split("/")[:2] for run in given.runs if run not in not_yet), strict=True)]
+        given.runs = [run for run in given.runs if run not in not_yet]
+    given.scores, given.timing = found.scores(given, of_samples=False), found.of_runs(given, "scores", "timing.csv")
+    given.models, given.ceilings, given.measured_facts = found.models(given), found.ceilings(given), found.measured(given)
+    if given.partial:
+        of_runs = [set(parts) for parts in zip(*(run.split("/")[:2] for run in given.runs), strict=True)]
         given.measurements, given.order = (
             [*filter(there.__contains__, names)] for there, names in zip(of_runs, (given.measurements, given.order), strict=True)
         )

@@ -1,6 +1,6 @@
 """Scores of several runs in one folder: what is taken, that it is the same again, and what is refused."""
 
-import gzip
+import lzma
 
 import pandas as pd
 import pytest
@@ -37,8 +37,8 @@ def test_scores_facts_and_digests_are_taken_and_nothing_else(tmp_path):
     found = merged(results(tmp_path / "a"), output=tmp_path / "out", commit="abc", date="2026-01-02")
     cell = "scores/toy/drop/unet/0"
     facts = {"models/toy/drop/unet/0/train.json", "measured/toy/drop/test.json"}
-    assert found == {f"{cell}/quality.csv.gz", f"{cell}/origin.json"} | facts
-    assert pd.read_csv(tmp_path / "out" / cell / "quality.csv.gz")["psnr"].tolist() == [20, 30]
+    assert found == {f"{cell}/quality.csv.xz", f"{cell}/origin.json"} | facts
+    assert pd.read_csv(tmp_path / "out" / cell / "quality.csv.xz")["psnr"].tolist() == [20, 30]
     assert store.load_json(tmp_path / "out" / cell / "origin.json") == {"commit": "abc", "date": "2026-01-02"}
 
 
@@ -50,14 +50,14 @@ def test_what_is_merged_again_stays_as_it_is_byte_for_byte(tmp_path):
     both = merged(a, b, output=tmp_path / "out", date="2026-01-03")
     assert all(path.read_bytes() == content for path, content in before.items()) and len(both) == len(before) + 3
     assert merged(tmp_path / "out", output=tmp_path / "copy") == both
-    name = "scores/toy/drop/unet/0/quality.csv.gz"
+    name = "scores/toy/drop/unet/0/quality.csv.xz"
     assert (tmp_path / "copy" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
 
 
-def test_scores_have_five_digits(tmp_path):
+def test_scores_have_four_digits(tmp_path):
     merged(results(tmp_path / "a", psnr=(20.123456, 1 / 3)), output=tmp_path / "out")
-    text = gzip.decompress((tmp_path / "out/scores/toy/drop/unet/0/quality.csv.gz").read_bytes()).decode()
-    assert [line.split(",")[-1] for line in text.split()] == ["psnr", "20.123", "0.33333"]
+    text = lzma.decompress((tmp_path / "out/scores/toy/drop/unet/0/quality.csv.xz").read_bytes()).decode()
+    assert [line.split(",")[-1] for line in text.split()] == ["psnr", "20.12", "0.3333"]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_two_protocols_are_refused_on_different_data_sets_too(tmp_path):
 def test_the_later_of_two_is_taken_where_that_is_asked_for(tmp_path):
     a, b = results(tmp_path / "a"), results(tmp_path / "b", psnr=(20.0, 31.0))
     merge.main([str(a), str(b), "--output", str(tmp_path / "out"), "--replace"])
-    assert pd.read_csv(tmp_path / "out/scores/toy/drop/unet/0/quality.csv.gz")["psnr"].tolist() == [20, 31]
+    assert pd.read_csv(tmp_path / "out/scores/toy/drop/unet/0/quality.csv.xz")["psnr"].tolist() == [20, 31]
 
 
 def test_a_folder_without_scores_is_named(tmp_path):

@@ -1,7 +1,7 @@
 """The report programs on small made-up results: the numbers by hand, the errors in one line, the page in one file."""
 
-import gzip
 import json
+import lzma
 import re
 import shutil
 import subprocess
@@ -862,7 +862,7 @@ def test_files_are_found_by_the_names_of_runs(results, tmp_path):
     """Also where they are compressed; the tables are those of files that are given one by one."""
     run_table(results, tmp_path / "given")
     packed = Path(results["scores"][0])
-    packed.with_suffix(".csv.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    packed.with_suffix(".csv.xz").write_bytes(lzma.compress(packed.read_bytes()))
     packed.unlink()
     table_of_runs(tmp_path, tmp_path / "found_by_name", *runs_of(results, tmp_path))
     for name in ("table.csv", "methods.csv", "training.csv", "table.md", "details.md", "differences.md"):
