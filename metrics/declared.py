@@ -57,8 +57,12 @@ class Program(NamedTuple):
     mosaic: bool
 
     def applies(self, weights: Collection[str], protocol: str) -> bool:
-        """Whether it is run: not where its weights are lacking, nor on single images where a mosaic is scored in their place."""
-        scored = self.mosaic or self.of_samples or "mosaic" not in protocols.parse(protocol)
+        """Whether it is run: not where its weights are lacking, nor on single images where a mosaic is scored in their place.
+
+        Samples are of single images under every protocol; but no digit is read where those of estimates are not.
+        """
+        singly = self.of_samples and "classifier" not in self.needs
+        scored = self.mosaic or singly or "mosaic" not in protocols.parse(protocol)
         return scored and ("weights" not in self.needs or self.name in weights)
 
     @property
