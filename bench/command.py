@@ -81,8 +81,8 @@ def main(restore: Restorer, sample: Callable | None = None) -> None:
             files.check(inputs)
             store.save_array(args.output, estimates)
         else:
-            measurements = restored(lambda part: restore(part, **given), measured, args.output)
-            files.check(inputs)  # without the facts below, the estimates do not count
+            unaltered = functools.partial(files.check, inputs)
+            measurements = restored(lambda part: restore(part, **given), measured, args.output, unaltered)
         store.save_json(args.output.with_suffix(".json"), record | measurements | {"device": machine.device_name()})
 
 

@@ -29,14 +29,18 @@ def images_at_a_time(measured: Measured) -> int:
     return max(1, (GPU_VALUES if on_gpu else CPU_VALUES) // math.prod(measured.y.shape[1:]))
 
 
-def restored(restore: Restorer, measured: Measured, path: Path) -> dict:
-    """Write the last estimate of every image, float16 [N, H, W, C], a part of the images at a time; no more is in memory."""
+def restored(restore: Restorer, measured: Measured, path: Path, at_end: Callable[[], object] = lambda: None) -> dict:
+    """Write the last estimate of every image, float16 [N, H, W, C], a part of the images at a time; no more is in memory.
+
+    `at_end` is called when all are there; where it raises, no file appears.
+    """
     began, parts = time.monotonic(), last_estimates(restore, measured)
     first = next(parts)
     with store.writing_array(path, len(measured.y), first) as rows:
         for part in itertools.chain([first], parts):
             rows.append(part)
             store.let_go(measured.y)
+        at_end()
     return {"seconds": time.monotonic() - began}
 
 

@@ -191,11 +191,12 @@ def test_a_file_of_estimates_that_no_bench_wrote_is_refused_by_every_metric(meas
     assert command("methods.gaussian.restore", *flags({"y": y, "output": estimates})).code == 0
     add(estimates, ESTIMATES[kind])
     np.save(labels := tmp_path / "labels.npy", np.zeros(IMAGES, np.uint8))
-    beside = {"side_info": measured / "test.side_info.npy", "shown": measured / "train.shown.npy"}
+    seen = {"side_info": measured / "test.side_info.npy"}
+    beside = seen | {"shown": measured / "train.shown.npy"}
     steps = {
         "quality": {"clean": clean, "y": y, **beside, "estimates": estimates},
-        "lpips": {"clean": clean, "estimates": estimates, "weights": tmp_path / "none", "sha256": "0"},
-        "digits": {"labels": labels, "classifier": tmp_path / "none", "estimates": estimates},
+        "lpips": {"clean": clean, "y": y, **seen, "estimates": estimates, "weights": tmp_path / "none", "sha256": "0"},
+        "digits": {"labels": labels, "y": y, **seen, "classifier": tmp_path / "none", "estimates": estimates},
     }
     for name, given in steps.items():
         outcome = command(f"metrics.{name}", *flags(given | {"output": tmp_path / "scores.csv"}))
