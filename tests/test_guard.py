@@ -122,7 +122,8 @@ def test_a_method_that_keeps_to_its_rule_is_not_disturbed(results):
         done = program(f"methods.{name}", results, given, *more)
         said = [line for line in done.stderr.splitlines() if "other programs kept" not in line]  # as a timing may say of others
         assert done.returncode == 0 and not said, said
-    assert {path.name for path in (results / model).iterdir()} == {"model.pt", "train.csv", "train.json"}
+    made = {"model.pt", "train.csv", "train.json", "learning.csv", "learning.npy"}
+    assert {path.name for path in (results / model).iterdir()} == made
     assert np.load(results / "results/restored/posterior.npy").shape == (2, 4, 28, 28, 1)
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import store
 
 FILES = ("model.pt", "train.csv", "learning.csv", "learning.npy", "train.json")  # the facts last, as of a training
-SAME = ("dataset", "family", "options", "digest")  # of measurements
+SAME = ("dataset", "family", "options")  # of measurements, beside the digest of y
 
 
 def differences(before: dict, now: dict) -> list[str]:
     """What of the measurements that a model was trained on is not as it is of this run's, in words."""
-    return [f"{key} {before.get(key)}, not {now.get(key)}" for key in SAME if before.get(key) != now.get(key)]
+    was, is_now = ({key: of.get(key) for key in SAME} | {"digest": of.get("digests", {}).get("y")} for of in (before, now))
+    return [f"{key} {value}, not {is_now[key]}" for key, value in was.items() if value != is_now[key]]
 
 
 def main(arguments: list[str] | None = None) -> None:
