@@ -336,7 +336,8 @@ def files(tmp_path, rng):
     arrays = {"clean": clean, "test.y": y.numpy().astype(np.float16), "test.side_info": to_disk(s.numpy()), "samples": drawn}
     for name, array in (arrays | {"labels": np.arange(20, dtype=np.uint8) % 4}).items():
         store.save_array(tmp_path / f"{name}.npy", array)
-    store.save_json(tmp_path / "test.json", {"family": "drop_patch", "options": {"size": 7}})
+    facts = {"dataset": "toy", "measurement": "some", "family": "drop_patch", "options": {"size": 7}, "images": 20}
+    store.save_json(tmp_path / "test.json", facts)
     store.save_json(tmp_path / "samples.json", {"dataset": "toy", "measurement": "some", "method": "dice", "seed": 3})
     named = {"y": "test.y", "side_info": "test.side_info"} | {name: name for name in ("clean", "samples", "labels")}
     return {need: tmp_path / f"{stem}.npy" for need, stem in named.items()} | {"classifier": tmp_path / "classifier.pt"}
@@ -364,14 +365,14 @@ def test_a_program_has_a_row_for_each_sampled_image(name, files, command):
 def test_samples_that_are_none_are_refused_in_one_line(name, files, command):
     store.save_array(files["samples"], np.zeros((6, *TOY.shape), np.float16))
     outcome = command(f"metrics.{name}", *command_of(name, files))
-    assert outcome.code and "samples.npy: holds (6, 14, 14, 1), not samples [K, N, H, W, C]" in outcome.line
+    assert outcome.code and "samples.npy: holds (6, 14, 14, 1), not restored images (any, any, 14, 14, 1)" in outcome.line
     assert not files["clean"].with_name("out.csv").exists()
 
 
 def test_side_information_of_other_images_is_refused(files, command):
     store.save_array(files["side_info"], np.load(files["side_info"])[:19])
     outcome = command("metrics.two_sample", *command_of("two_sample", files))
-    assert outcome.code and "test.side_info.npy: is of 19 images" in outcome.line
+    assert outcome.code and "test.side_info.npy: holds (19, " in outcome.line
 
 
 def test_digits_of_samples_are_those_that_the_classifier_sees_in_each(files, command):
