@@ -4,11 +4,10 @@ For data sets whose images have classes; the classifier is that of metrics.digit
 digit that the truth is read as as often as two samples are read as the same digit. One row per image.
 """
 
-import sys
-
 import numpy as np
 
 import store
+from metrics import samples as of_samples
 from metrics import scores as scores_file
 from metrics.declared import Metric
 
@@ -58,11 +57,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     torch.set_num_threads(1)
     with store.clear_errors():
-        samples, labels = store.load_array(args.samples), np.array(store.load_array(args.labels))
-        if samples.ndim != 5 or samples.shape[1] > len(labels):
-            sys.exit(
-                f"{args.samples}: holds {samples.shape}, not samples [K, N, H, W, C] of the {len(labels)} images of {args.labels}"
-            )
+        labels = np.array(store.load_array(args.labels))
+        samples = of_samples.load(args.samples, (len(labels), None, None, None))
         net = digit_classifier.load(args.classifier, samples.shape[-1])
         probabilities = np.stack([digit_classifier.probabilities(net, np.array(images)) for images in samples])
         table = scores(probabilities, labels[: samples.shape[1]])

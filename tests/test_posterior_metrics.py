@@ -365,7 +365,7 @@ def test_a_program_has_a_row_for_each_sampled_image(name, files, command):
 def test_samples_that_are_none_are_refused_in_one_line(name, files, command):
     store.save_array(files["samples"], np.zeros((6, *TOY.shape), np.float16))
     outcome = command(f"metrics.{name}", *command_of(name, files))
-    assert outcome.code and "samples.npy: holds (6, 14, 14, 1), not restored images (any, any, 14, 14, 1)" in outcome.line
+    assert outcome.code and "samples.npy: holds (6, 14, 14, 1), not restored images (any, any" in outcome.line
     assert not files["clean"].with_name("out.csv").exists()
 
 
