@@ -19,7 +19,7 @@ rule learning:
         order=" ".join(name for name, method in config["methods"].items() if method["learned"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         stem=subpath(output[0], strip_suffix=".png"),
-        code=code_of("reports.learning", "reports/captions"),
+        code=code_of("reports.learning"),
     shell:
         "python -m reports.learning --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
