@@ -66,7 +66,7 @@ celeba-gpu:  ## there: every learned method on CelebA; needs a GPU, PyTorch and 
 	$(PYTHON) -m remote.run gpu/jobs.json --cores $(shell nproc)
 
 published: .venv/ready  ## the published tables and figures once more, from the published scores: seconds
-	$(BIN)/snakemake published --cores $(CORES) --config results=reports/published --forcerun published_table published_mse_time published_learning
+	$(BIN)/snakemake published --cores $(CORES) --config results=reports/published/default --forcerun published_table published_mse_time published_learning
 
 lock: LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock:  ## pin what requirements.in asks for in requirements.txt (needs uv)

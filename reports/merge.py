@@ -1,6 +1,6 @@
 """Scores of several runs, machines or days → one folder of scores, from which every table and figure is made again.
 
-    python -m reports.merge results --output reports/published
+    python -m reports.merge results --output reports/published/default
     python -m reports.merge monday/results tuesday/results --output results/merged
 
 Each source is a folder of results, or what this command made. Of each it takes the scores of every image (compressed, four

@@ -1,7 +1,7 @@
 # `make published`: every table and figure of merged scores (reports/merge.py) once more, in seconds, with nothing trained. The
 # configuration says which rows there are and what they may see; rows that have no scores yet are named below the table.
 #
-#     snakemake published --cores 1 --config results=reports/published
+#     snakemake published --cores 1 --config results=reports/published/default
 from pathlib import Path
 
 MERGED = [name for name in config["datasets"] if Path(config["results"], "scores", name).is_dir()]
