@@ -14,7 +14,7 @@ import pandas as pd
 
 import store
 from reports import files, found
-from reports.mse_time import looks
+from reports.mse_time import legend, looks
 
 matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
 import matplotlib.pyplot as plt  # noqa: E402
@@ -63,9 +63,7 @@ def draw(points: pd.DataFrame, measurements: list[str], methods: list[str], titl
     handles = [plt.Line2D([], [], **styles[method]) for method in shown]
     labels = [files.title(method, titles) for method in shown]
     if shown:
-        legend = figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
-        for text in legend.get_texts():
-            text.set_parse_math(False)  # a title may hold $
+        legend(figure, handles, labels)
     return figure
 
 

@@ -108,6 +108,12 @@ def looks(methods: list[str], compared: list[str]) -> dict[str, dict]:
     return {method: {"color": colours[method], "marker": markers[method]} for method in methods}
 
 
+def legend(figure: plt.Figure, handles: list[plt.Line2D], labels: list[str]) -> None:
+    """Beside the panels, every title letter by letter: one may hold $."""
+    for text in figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9).get_texts():
+        text.set_parse_math(False)
+
+
 def draw(timing: pd.DataFrame, measurements, methods, titles, speedups: dict[str, Speedup], compared) -> plt.Figure:
     styles = looks(methods, compared)
     pair = [files.title(method, titles) for method in compared]
@@ -130,9 +136,7 @@ def draw(timing: pd.DataFrame, measurements, methods, titles, speedups: dict[str
     iterative = set(timing["method"][timing["step"] > 1])
     handles = [plt.Line2D([], [], **styles[m], linestyle="-" if m in iterative else "none") for m in drawn]
     labels = [files.title(method, titles) for method in drawn]
-    legend = figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # a title may hold $
+    legend(figure, handles, labels)
     devices = "; ".join(dict.fromkeys(map(device, timing.to_dict("records"))))
     images = " or ".join(f"{n:,}" for n in timing["images"].unique())
     protocol = files.one_protocol(timing["protocol"])
