@@ -92,7 +92,7 @@ rule score_learning:  # what a training made of held-out measurements as it went
         run=lambda wildcards: flags(dict(wildcards)),
         code=code_of("metrics.learning"),
     shell:
-        "OMP_NUM_THREADS=1 python -m metrics.learning {params.inputs} {params.run} --output {output} > {log} 2>&1"
+        "OMP_NUM_THREADS=1 python -m metrics.learning {params.inputs} {params.run} --output {output:q} > {log:q} 2>&1"
 
 
 for name in METRICS_TO_RUN:  # the further rules that a program needs
