@@ -167,21 +167,34 @@ def notes(absent: dict[str, dict[str, str]], measured: dict[str, dict], titles: 
 
 def runs_to_come(not_yet: list[str], titles: dict[str, str]) -> list[str]:
     """
-    >>> runs_to_come(["drop_patch/acsg/1", "drop_patch/acsg/2", "drop_patch/median"], {"acsg": "ACSG"})
-    ['Not run yet, though the configuration has them: drop patch: ACSG (seeds 1, 2), median.']
+    >>> runs_to_come(["drop_patch/acsg/1", "drop_patch/acsg/2", "drop_rows/acsg/2", "drop_patch/median"], {"acsg": "ACSG"})
+    ['Not run yet, though the configuration has them: on drop patch: ACSG (seeds 1, 2), median; on drop rows: ACSG (seed 2).']
+    >>> runs_to_come([f"{at}/{name}/1" for at in ("drop_patch", "add_noise") for name in ("acsg", "unsure")], {"acsg": "ACSG"})
+    ['Not run yet, though the configuration has them: on drop patch, add noise: ACSG, unsure (seed 1 each).']
     """
-    seeds: dict[str, dict[str, list[str]]] = {}  # measurement → method → seeds
+    seeds: dict[tuple[str, str], list[str]] = {}  # of a method under a measurement
     for measurement, method, *seed in (run.split("/") for run in not_yet):
-        seeds.setdefault(measurement, {}).setdefault(method, []).extend(seed)
+        seeds.setdefault((method, measurement), []).extend(seed)
+    where: dict[tuple[str, tuple[str, ...]], list[str]] = {}  # the measurements under which a method lacks the same seeds
+    for (method, measurement), each in seeds.items():
+        where.setdefault((method, tuple(each)), []).append(measurement)
+    methods: dict[tuple[str, ...], dict[tuple[str, ...], list[str]]] = {}  # measurements → seeds → methods
+    for (method, each), measurements in where.items():
+        methods.setdefault(tuple(measurements), {}).setdefault(each, []).append(title(method, titles))
     said = [
-        f"{title(at, {})}: "
-        + ", ".join(
-            f"{title(method, titles)} (seed{'s'[: len(each) - 1]} {', '.join(each)})" if each else title(method, titles)
-            for method, each in methods.items()
-        )
-        for at, methods in seeds.items()
+        f"on {', '.join(title(name, {}) for name in measurements)}: "
+        + ", ".join(", ".join(names) + of_seeds(each, len(names)) for each, names in by_seeds.items())
+        for measurements, by_seeds in methods.items()
     ]
     return [f"Not run yet, though the configuration has them: {'; '.join(said)}."] if said else []
+
+
+def of_seeds(seeds: tuple[str, ...], methods: int) -> str:
+    """
+    >>> of_seeds(("1", "2"), 3), of_seeds(("0",), 1), of_seeds((), 2)
+    (' (seeds 1, 2 each)', ' (seed 0)', '')
+    """
+    return f" (seed{'s'[: len(seeds) - 1]} {', '.join(seeds)}{' each' if methods > 1 else ''})" if seeds else ""
 
 
 def images_learned_from(measured: dict[str, dict]) -> list[str]:

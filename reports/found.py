@@ -25,13 +25,18 @@ def of_runs(given: argparse.Namespace, stop: str, name: str) -> list[Path]:
     return [path for run in given.runs for path in existing(folder / run / name)]
 
 
-def scores(given: argparse.Namespace, of_samples: bool) -> list[Path]:
-    """The scores files of every run. Raises SystemExit where a run has none, unless some may be left out."""
+def scores(given: argparse.Namespace) -> list[Path]:
+    """The scores files of the estimates of every run. Raises SystemExit where a run has none, unless some may be left out."""
     if not given.partial and (lacking := without_scores(given)):
         place = given.results / "scores" / given.dataset / lacking[0]
         sys.exit(f"{place / 'quality.csv'}: no such file; run the step that makes it, or give --partial")
-    programs = [name for name, program in declared.programs().items() if program.of_samples == of_samples]
-    return [path for name in programs for path in of_runs(given, "scores", f"{name}.csv")]
+    return of_programs(given, of_samples=False)
+
+
+def of_programs(given: argparse.Namespace, of_samples: bool) -> list[Path]:
+    """The scores files that there are of every run: of its posterior samples, or of its estimates."""
+    names = [name for name, program in declared.programs().items() if program.of_samples == of_samples]
+    return [path for name in names for path in of_runs(given, "scores", f"{name}.csv")]
 
 
 def without_scores(given: argparse.Namespace) -> list[str]:

@@ -1,42 +1,17 @@
-"""Posterior samples → scores of their spread, their error and their texture, as tables, and what they look like, as figures.
+"""Posterior samples' scores → tables of how well their spread fits their error, and a figure of their calibration.
 
 posterior.csv                      a row for each measurement, method and metric: mean, 95 % interval, images, seeds, samples,
                                    the interval of its rank, whether it is the best that sees no clean image, or tied with it
 posterior.md, .tex                 the main scores as a table
 posterior_details.md, .tex         the others that are declared for the details
-posterior.png, .pdf, .json         test images, the first and the most uncertain: measured, original, mean, samples, s.d.
 posterior_calibration.png, .pdf    PIT histograms, and error against standard deviation
 """
 
 import argparse
 from pathlib import Path
 
-import matplotlib
-import numpy as np
-
 import store
-from reports import calibration, captions, files, posterior_table, writers
-from reports.restorations import draw, load
-
-SAMPLES = 8  # in the figure
-DEVIATION = 0.5  # the largest there is for values in [0, 1], the brightest colour
-
-
-def row(clean: np.ndarray, y: np.ndarray, samples: np.ndarray) -> np.ndarray:
-    """One image as the figure shows it: its columns [4 + SAMPLES, H, W, 3], from [H, W, C] twice and [K, H, W, C]."""
-    deviation = samples.std(0).mean(-1)  # [H, W]
-    colours = matplotlib.colormaps["magma"](deviation / DEVIATION)[..., :3]
-    grey = [np.broadcast_to(image, colours.shape) for image in (y, clean, samples.mean(0), *samples[:SAMPLES])]
-    return np.stack([*grey, colours])
-
-
-def most_uncertain(samples: list[np.ndarray], first: int, count: int) -> list[int]:
-    """`count` images, none of the first `first`, whose samples [K, N, H, W, C] vary most.
-
-    The variance is the mean over values and methods, so that all methods show the same images. No clean image is used.
-    """
-    variance = np.mean([[drawn[:, i].astype(np.float32).var(0).mean() for i in range(drawn.shape[1])] for drawn in samples], 0)
-    return [int(i) for i in np.argsort(-variance, kind="stable") if i >= first][:count]
+from reports import calibration, captions, files, found, posterior_table, writers
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -45,29 +20,20 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files")
-    add(
-        "--scores",
-        nargs="+",
-        type=Path,
-        required=True,
-        metavar="CSV",
-        help="the scores files of posterior samples of every run (posterior.csv …), one row an image",
-    )
+    found.add_flags(parser)
+    add("--scores", nargs="*", default=[], type=Path, metavar="CSV",
+        help="the scores files of posterior samples of every run (posterior.csv …), one row an image")  # fmt: skip
     add("--methods", type=Path, required=True, metavar="CSV", help="methods.csv of reports.table: rows, titles, what they see")
-    add("--clean", type=Path, required=True, metavar="NPY", help="the clean test split")
-    add("--measured", nargs="+", type=files.pair, required=True, metavar="NAME=NPY", help="measurement=path, in order")
-    add("--samples", nargs="+", type=files.pair, required=True, metavar="NAME=NPY",
-        help="measurement/method=path of posterior samples; of a method with seeds, one of them")  # fmt: skip
-    add("--images", type=int, default=2, help="how many of the test split, from its first on (default: %(default)s)")
-    add("--uncertain", type=int, default=2, help="how many more, of the largest predicted variance (default: %(default)s)")
+    add("--measurements", type=files.names, required=True, help="the measurements in order, between spaces")
     add("--output", type=Path, required=True, metavar="DIR", help="where the files named above are written")
     given = parser.parse_args(arguments)
 
     with store.clear_errors():
         methods = files.read_csv(given.methods, ["method", "title", "clean"])
-        order, measurements = list(methods["method"].unique()), [name for name, _ in given.measured]
-        scores = files.read_scores(given.scores, True, given.dataset, measurements, order, ["samples"])
-        values = posterior_table.summarise(scores, measurements, methods)
+        order = list(methods["method"].unique())
+        paths = found.of_programs(given, of_samples=True) if given.results else given.scores
+        scores = files.read_scores(paths, True, given.dataset, given.measurements, order, ["samples"])
+        values = posterior_table.summarise(scores, given.measurements, methods)
         files.write(given.output / "posterior.csv", values.to_csv(index=False))
         tables = {
             "posterior": (posterior_table.posterior_table(values, methods), captions.posterior_caption(values)),
@@ -76,33 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
         for name, (table, below) in tables.items():
             files.write(given.output / f"{name}.md", writers.markdown(table, below))
             files.write(given.output / f"{name}.tex", writers.latex(table, below, f"tab:{given.dataset}-{name}"))
-
-        found = files.by_measurement("--samples", given.samples, measurements, order, "--methods")
         titles = dict(zip(methods["method"], methods["title"], strict=True))
         files.save_figure(calibration.draw(values, titles), given.output / "posterior_calibration")
-        panels, chosen = {}, {}
-        for measurement, path in given.measured:
-            drawn = {method: store.load_array(file) for method, file in found[measurement].items()}
-            if not drawn:
-                continue
-            uncertain = most_uncertain(list(drawn.values()), given.images, given.uncertain)
-            at = [*range(given.images), *uncertain]
-            clean, y = (load(file, max(at) + 1)[at] for file in (given.clean, path))
-            for method, samples in drawn.items():
-                samples = samples[:, at].astype(np.float32)
-                rows = [row(*each) for each in zip(clean, y, samples.swapaxes(0, 1), strict=True)]
-                labels = [
-                    titles[method],
-                    *[""] * (given.images - 1),
-                    *["most uncertain", *[""] * len(uncertain)][: len(uncertain)],
-                ]
-                panels.setdefault(files.title(measurement, {}), []).extend(zip(labels, rows, strict=True))
-            chosen[measurement] = uncertain
-        heads = ["measured", "original", "mean", *[f"sample {k + 1}" for k in range(len(samples[:SAMPLES]))], "s.d."]
-        files.save_figure(draw(panels, heads), given.output / "posterior")
-        facts = {"dataset": given.dataset, "images": given.images, "uncertain": given.uncertain, "chosen": chosen}
-        facts |= {"samples": len(samples), "shown": len(samples[:SAMPLES]), "brightest": DEVIATION}
-        store.save_json(given.output / "posterior.json", facts)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 from pathlib import Path
 
 MERGED = [name for name in config["datasets"] if Path(config["results"], "scores", name).is_dir()]
+WITH_SAMPLES = [name for name in MERGED if any(Path(config["results"], "scores", name).glob("**/posterior.csv*"))]
 TIMED = [name for name in MERGED if any(Path(config["results"], "scores", name).glob("**/timing.csv*"))]
 
 
@@ -13,6 +14,7 @@ rule published:
         expand("<results>/{dataset}/table.csv", dataset=MERGED),
         expand("<results>/{dataset}/learning.png", dataset=[name for name in MERGED if name in WITH_CURVES]),
         expand("<results>/{dataset}/mse_time.png", dataset=TIMED),
+        expand("<results>/{dataset}/posterior.csv", dataset=WITH_SAMPLES),
 
 
 use rule table as published_table with:
@@ -42,3 +44,12 @@ use rule learning as published_learning with:
         multiext("<results>/{dataset}/learning", *FIGURE, ".csv"),
     log:
         ".cache/published/{dataset}.learning.log",
+
+
+use rule posterior as published_posterior with:
+    input:
+        methods="<results>/{dataset}/methods.csv",
+    output:
+        expand("<results>/{{dataset}}/{file}", file=POSTERIOR),
+    log:
+        ".cache/published/{dataset}.posterior.log",

@@ -11,11 +11,11 @@ TABLES = [f"{name}.csv" for name in ("table", "differences", "seeds", "methods",
 TABLES += [f"{name}.{end}" for name in ("table", "details", "differences", "seeds") for end in ("md", "tex")]
 TABLES += ["notes.json", "summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
-RESTORATIONS, MSE_TIME, LEARNING, LOSSES = (
-    [f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time", "learning", "losses")
+RESTORATIONS, MSE_TIME, LEARNING, LOSSES, SAMPLES = (
+    [f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time", "learning", "losses", "posterior")
 )
 LEARNING.append("learning.csv")
-POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex", *FIGURE)]
+POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex")]
 POSTERIOR += [f"posterior_{name}" for name in ("details.md", "details.tex", "calibration.png", "calibration.pdf")]
 WITH_POSTERIOR = [name for name in config["datasets"] if RUNS.chosen(name, RUNS.sampled)]  # data sets
 # A param of free text is a function, whose value Snakemake takes as it is: elsewhere {word} in a title would be a wildcard.
@@ -29,7 +29,7 @@ OF_SCORES = {
         *MSE_TIME,
         "browser.json",
         *([*LEARNING, *LOSSES] if name in WITH_CURVES else []),
-        *(POSTERIOR if name in WITH_POSTERIOR else []),
+        *([*POSTERIOR, *SAMPLES] if name in WITH_POSTERIOR else []),
     ]
     for name in datasets.with_clean()
 }
@@ -140,10 +140,7 @@ rule posterior:
             if program.of_samples and ("labels" not in program.needs or datasets.classes(wildcards.dataset))
             for path in RUNS.files("scores", f"{name}.csv", RUNS.sampled)(wildcards)
         ],
-        samples=RUNS.files("restored", "posterior.npy", RUNS.sampled_and_pictured),
         methods="<results>/report/{dataset}/methods.csv",
-        clean="<results>/clean/{dataset}/test.npy",
-        measured=RUNS.measured,
     output:
         *of_report(config["results"], POSTERIOR),
     log:
@@ -151,13 +148,36 @@ rule posterior:
     conda:
         "../environment.yml"
     params:
-        measured=RUNS.measured_pairs,
-        samples=RUNS.pairs("restored", "posterior.npy", RUNS.sampled_and_pictured, "{measurement}/{method}"),
+        results=lambda wildcards: config["results"],
+        runs=RUNS.names(RUNS.sampled),
+        measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         folder=subpath(output[0], parent=True),
         code=code_of("reports.posterior", "reports/captions", *DECLARED),
     shell:
-        "python -m reports.posterior --dataset {wildcards.dataset} --scores {input.scores:q} --methods {input.methods:q} "
-        "--clean {input.clean:q} --measured {params.measured} --samples {params.samples} --output {params.folder:q} > {log:q} 2>&1"
+        "python -m reports.posterior --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} "
+        "--methods {input.methods:q} --measurements {params.measurements:q} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule posterior_samples:
+    input:
+        samples=RUNS.files("restored", "posterior.npy", RUNS.sampled_and_pictured),
+        methods="<results>/report/{dataset}/methods.csv",
+        clean="<results>/clean/{dataset}/test.npy",
+        measured=RUNS.measured,
+    output:
+        *of_report(config["results"], SAMPLES),
+    log:
+        "<logs>/report/{dataset}.posterior_samples.log",
+    conda:
+        "../environment.yml"
+    params:
+        measured=RUNS.measured_pairs,
+        samples=RUNS.pairs("restored", "posterior.npy", RUNS.sampled_and_pictured, "{measurement}/{method}"),
+        stem=subpath(output[0], strip_suffix=".png"),
+        code=code_of("reports.posterior_samples", "reports/captions"),
+    shell:
+        "python -m reports.posterior_samples --dataset {wildcards.dataset} --methods {input.methods:q} --clean {input.clean:q} "
+        "--measured {params.measured} --samples {params.samples} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule configuration:

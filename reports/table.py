@@ -56,7 +56,7 @@ def find(given: argparse.Namespace) -> list[str]:
     not_yet = found.without_scores(given)
     if given.partial:
         given.runs = [run for run in given.runs if run not in not_yet]
-    given.scores, given.timing = found.scores(given, of_samples=False), found.of_runs(given, "scores", "timing.csv")
+    given.scores, given.timing = found.scores(given), found.of_runs(given, "scores", "timing.csv")
     given.models, given.ceilings, given.measured_facts = found.models(given), found.ceilings(given), found.measured(given)
     if given.partial:
         of_runs = [set(parts) for parts in zip(*(run.split("/")[:2] for run in given.runs), strict=True)]

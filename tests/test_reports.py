@@ -15,7 +15,20 @@ from scipy import stats
 
 import store
 from metrics import declared
-from reports import calibration, captions, files, mse_time, page, posterior, restorations, shown, statistics, table, tables
+from reports import (
+    calibration,
+    captions,
+    files,
+    mse_time,
+    page,
+    posterior,
+    posterior_samples,
+    restorations,
+    shown,
+    statistics,
+    table,
+    tables,
+)
 from reports.bootstrap import REPLICATES, Bootstrap, image_counts, interval, seed_weights, separated
 from reports.seeds import apart, over_images
 
@@ -119,12 +132,13 @@ def run_table(results, output, **others):
     run(table, both, output, "scores", "timing", "models", sees=json.dumps(SEES), **others)
 
 
-def run_posterior(results, output, **others):
+def run_posterior(results, output):
     """Beside a finished table."""
-    given = {"--scores": results["posterior"], "--methods": [output / "methods.csv"], "--output": [output]}
-    given |= {f"--{name}": results[name] for name in ("clean", "measured", "samples")}
-    given |= {f"--{name}": [value] for name, value in others.items()}
-    posterior.main(["--dataset", "celeba", *(str(part) for name, values in given.items() for part in (name, *values))])
+    both = ["--dataset", "celeba", "--methods", str(output / "methods.csv")]
+    given = ["--scores", *results["posterior"], "--measurements", " ".join(MEASUREMENTS), "--output", str(output)]
+    posterior.main([*both, *given])
+    given = [part for name in ("clean", "measured", "samples") for part in (f"--{name}", *results[name])]
+    posterior_samples.main([*both, *given, "--output", str(output / "posterior")])
 
 
 @pytest.fixture
@@ -377,7 +391,7 @@ def test_a_row_of_the_posterior_figure_shows_what_its_heading_says():
     rng = np.random.default_rng(0)
     clean, y, samples = rng.random((6, 5, 1)), rng.random((6, 5, 1)), rng.random((9, 6, 5, 1))
     samples[:, 0, 0], samples[:, 0, 1] = 0.3, np.array([0, 1] * 4 + [0])[:, None]
-    shown = posterior.row(clean, y, samples)
+    shown = posterior_samples.row(clean, y, samples)
     assert shown.shape == (12, 6, 5, 3)
     for picture, image in zip(shown, [y, clean, samples.mean(0), *samples[:8]], strict=False):
         np.testing.assert_allclose(picture, np.repeat(image, 3, -1))
@@ -401,7 +415,14 @@ def test_the_most_uncertain_images_are_those_whose_samples_vary_most():
     rng = np.random.default_rng(0)
     width = np.array([9, 1, 2, 8, 3, 7])[:, None, None, None] / 20
     one, other = (scale * width * rng.standard_normal((50, 6, 4, 4, 1)) for scale in (1, 0.5))
-    assert posterior.most_uncertain([one, other], 1, 2) == [3, 5] and posterior.most_uncertain([one], 0, 9) == [0, 3, 5, 4, 2, 1]
+    assert posterior_samples.most_uncertain([one, other], 1, 2) == [3, 5] and posterior_samples.most_uncertain([one], 0, 9) == [
+        0,
+        3,
+        5,
+        4,
+        2,
+        1,
+    ]
 
 
 def test_the_calibration_figure_shows_densities_and_errors():
@@ -874,7 +895,7 @@ def test_a_run_without_scores_is_refused_or_left_out_and_named(results, tmp_path
     says = "scores/celeba/drop_patch/unet/0/quality.csv: no such file"
     assert says in fails(table_of_runs, tmp_path, output, *runs, more=["unet"])
     table_of_runs(tmp_path, output, *runs, more=["unet"], flags=["--partial"])
-    says = "Not run yet, though the configuration has them: drop patch: unet (seeds 0, 1)."
+    says = "Not run yet, though the configuration has them: on drop patch: unet (seeds 0, 1)."
     assert says in (output / "table.md").read_text()
 
 
