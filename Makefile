@@ -5,7 +5,7 @@ CONFIG ?= config/paper.yaml
 DATA_DIR ?= data
 RULES := $(sort $(foreach file,$(wildcard */*.smk */*/*/*.smk),$(firstword $(subst /, ,$(file)))))
 
-.PHONY: published help demo measurements new-method method-pages cost rates restore test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
+.PHONY: published findings help demo measurements new-method method-pages cost rates restore test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,8 +65,12 @@ celeba-gpu-pack: .venv/ready  ## gpu/, for `make celeba-gpu` on another machine:
 celeba-gpu:  ## there: every learned method on CelebA; needs a GPU, PyTorch and this folder with gpu/, no network, no Snakemake
 	$(PYTHON) -m remote.run gpu/jobs.json --cores $(shell nproc)
 
-published: .venv/ready  ## the published tables and figures once more, from the published scores: seconds
+published: .venv/ready  ## the published tables and figures once more, from the published scores, and docs/findings.md: seconds
 	$(BIN)/snakemake published --cores $(CORES) --config results=reports/published/default --forcerun published_table published_mse_time published_learning
+	$(BIN)/python -m reports.findings
+
+findings: .venv/ready  ## docs/findings.md once more, from its template and the published results
+	$(BIN)/python -m reports.findings
 
 lock: LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock:  ## pin what requirements.in asks for in requirements.txt (needs uv)
