@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import jinja2
+import numpy as np
 import pandas as pd
 import pytest
 from declared import ROOT
@@ -34,7 +35,9 @@ def parts() -> tuple[str, list[jinja2.nodes.Expr]]:
 
 
 def test_the_page_is_what_its_template_gives():
-    assert findings.PAGE.read_text(encoding="utf-8") == findings.page()
+    page = findings.PAGE.read_text(encoding="utf-8")
+    assert page == findings.page()
+    assert re.findall(r"^ *(?:\d+[.)]|[-+]) .*", page, re.MULTILINE) == [], "a broken line begins as an item of a list does"
 
 
 def test_the_template_writes_no_number_of_a_result():
@@ -168,19 +171,22 @@ def test_fields_of_trainings(published):
         ('option("tiny", "one", "b")', "tiny", "has no option b"),
         ('last("tiny", "one", "KL")', "drop_patch.one.csv", "has no column KL"),
         ('trials("tiny", "one", "drop_patch", "b", 50)', "choices.csv", "differ in other options too"),
+        ('halves("tiny", "single", "psnr", at="drop_patch")', "table.csv", "states no interval of single"),
         ('cells("tiny")', "", "missing 1 required positional argument"),
     ],
 )
 def test_a_field_that_finds_no_row_or_several_is_one_line_that_names_it_and_the_file(asks, file, says, published):
     table = pd.read_csv(published / "tiny/table.csv")
     twice = table[table["method"] == "one"].assign(method="twice")
-    pd.concat([table, twice, twice]).to_csv(published / "tiny/table.csv", index=False)
+    table = pd.concat([table, twice, twice, twice.assign(method="single")])
+    table.loc[table["method"] == "single", ["low", "high"]] = np.nan
+    table.to_csv(published / "tiny/table.csv", index=False)
     lookup.read.cache_clear()
     (template := published / "page.j2").write_text(f"It has {{{{ {asks} }}}}.")
     with pytest.raises(SystemExit) as stop:
         findings.page(template)
     said = str(stop.value)
-    assert "\n" not in said and said.startswith(f"the field {asks}: ") and file in said and says in said
+    assert "\n" not in said and said.endswith(f"; mend the field {asks}, or the file") and file in said and says in said
 
 
 @pytest.mark.parametrize("text", ["{{ nothing('mnist') }}", "{% for %}"])

@@ -42,7 +42,8 @@ def field(function: Callable) -> Callable:
             return function(*args, **named)
         except (LookupError, TypeError, ValueError) as error:
             given = [*map(as_asked, args), *(f"{name}={as_asked(value)}" for name, value in named.items())]
-            sys.exit(f"the field {function.__name__}({', '.join(given)}): {error.args[0] if error.args else error}")
+            field_asked = f"{function.__name__}({', '.join(given)})"
+            sys.exit(f"{error.args[0] if error.args else error}; mend the field {field_asked}, or the file")
 
     FIELDS[function.__name__] = asked
     return function

@@ -4,7 +4,7 @@ A run, a method and a metric are named as in the published files (reports/quotes
 it all are meant. `digits` are those behind the point; without it they are the metric's own.
 """
 
-import pandas as pd
+import numpy as np
 
 from reports.quotes import lookup
 from reports.quotes.field import Numbers, field, fixed, plain
@@ -39,7 +39,7 @@ def cell(run: str, measurement: str, method: str, metrics: tuple[str, ...], inte
     for metric in metrics:
         score, places = lookup.score(run, measurement, method, metric), digits_of(metric, digits)
         mean = f"**{fixed(score.mean, places)}**" if score.best else fixed(score.mean, places)
-        half = f" ± {fixed(score.half, places)}" if interval and not parts and pd.notna(score.half) else ""
+        half = f" ± {fixed(score.half, places)}" if interval and not parts and not np.isnan(score.half) else ""
         parts.append(mean + half)
     return " / ".join(parts)
 
@@ -89,6 +89,8 @@ def means(run: str, method: str, metric: str, *, at: str = "", digits: int | Non
 def halves(run: str, method: str, metric: str, *, at: str = "", digits: int | None = None) -> Numbers:
     """Half of the interval of each mean."""
     values = [lookup.score(run, each, method, metric).half for each in places(run, at)]
+    if np.isnan(values).any():
+        raise LookupError(f"{lookup.named(lookup.table_of(run, metric))}: states no interval of {method}")
     return Numbers(values, digits_of(metric, digits))
 
 

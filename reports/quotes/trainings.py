@@ -128,11 +128,11 @@ def parameters(run: str, method: str, network: str, seed: int = 0) -> Numbers:
 @field
 def last(run: str, method: str, column: str, *, at: str = "", seed: int = 0, digits: int = 1, times: str = "") -> Numbers:
     """The last value that a training logged of a loss; `times="latent"` multiplies an average over the latent dimensions."""
-    found = []
-    for each in [at] if at else lookup.measurements(run):
-        path = lookup.losses(run, each, method, seed)
-        found.append(lookup.common(path, column, step=lookup.read(path)["step"].max()))
     if times not in ("", "latent"):
         raise ValueError("times is latent, or not given")
-    dataset = lookup.common(lookup.table_of(run), "dataset")
-    return Numbers([value * (int(latent(dataset)) if times else 1) for value in found], digits)
+    shape = datasets.of(lookup.common(lookup.table_of(run), "dataset")).SHAPE
+    factor, found = architecture(shape).latent if times else 1, []
+    for each in [at] if at else lookup.measurements(run):
+        path = lookup.losses(run, each, method, seed)
+        found.append(factor * lookup.common(path, column, step=lookup.read(path)["step"].max()))
+    return Numbers(found, digits)
