@@ -167,21 +167,29 @@ def notes(absent: dict[str, dict[str, str]], measured: dict[str, dict], titles: 
 
 def runs_to_come(not_yet: list[str], titles: dict[str, str]) -> list[str]:
     """
-    >>> runs_to_come(["drop_patch/acsg/1", "drop_patch/acsg/2", "drop_patch/median"], {"acsg": "ACSG"})
-    ['Not run yet, though the configuration has them: drop patch: ACSG (seeds 1, 2), median.']
+    >>> runs_to_come(["drop_patch/median"], {})
+    ['Not run yet, though the configuration has them: drop patch: median.']
+    """
+    return [f"Not run yet, though the configuration has them: {runs_named(not_yet, titles)}."] if not_yet else []
+
+
+def runs_named(runs: list[str], titles: dict[str, str]) -> str:
+    """Runs, given as measurement/method/seed, in words.
+
+    >>> runs_named(["drop_patch/acsg/1", "drop_patch/acsg/2", "drop_patch/median"], {"acsg": "ACSG"})
+    'drop patch: ACSG (seeds 1, 2), median'
     """
     seeds: dict[str, dict[str, list[str]]] = {}  # measurement → method → seeds
-    for measurement, method, *seed in (run.split("/") for run in not_yet):
+    for measurement, method, *seed in (run.split("/") for run in runs):
         seeds.setdefault(measurement, {}).setdefault(method, []).extend(seed)
-    said = [
+    return "; ".join(
         f"{title(at, {})}: "
         + ", ".join(
             f"{title(method, titles)} (seed{'s'[: len(each) - 1]} {', '.join(each)})" if each else title(method, titles)
             for method, each in methods.items()
         )
         for at, methods in seeds.items()
-    ]
-    return [f"Not run yet, though the configuration has them: {'; '.join(said)}."] if said else []
+    )
 
 
 def images_learned_from(measured: dict[str, dict]) -> list[str]:
