@@ -33,9 +33,9 @@ class Terms(NamedTuple):
     passed_on: bool
 
 
-def of(name: str, folder: Path = FOLDER) -> Terms:
+def of(name: str) -> Terms:
     """The terms of a data set. Raises SystemExit, in one line, where its file is not as said above."""
-    path = folder / f"{name}.yaml"
+    path = FOLDER / f"{name}.yaml"
     if not path.exists():
         asks = "No terms are stated, so that nobody is known to allow that its images are passed on."
         return Terms(title=name, licence="not stated", url="", source="", citation="", asks=asks, passed_on=False)

@@ -11,7 +11,7 @@ import numpy as np
 import datasets
 import store
 from config.runs import Run, Runs
-from reports import found
+from reports import captions, found
 
 SUMS = "SHA256SUMS"
 
@@ -47,6 +47,12 @@ class Kit(NamedTuple):
     def scored(self, dataset: str) -> list[str]:
         lacking = set(self.unscored(dataset))
         return [run for run in self.asked(dataset) if run not in lacking]
+
+    def lack(self, dataset: str, what: str, runs: list[str]) -> None:
+        """Say which runs lack something, if any does."""
+        if runs:
+            those = "any row" if runs == self.asked(dataset) else captions.runs_named(runs, self.titles)
+            self.missing.append(f"{dataset}: no {what} of {those}")
 
     def first_seed(self, dataset: str, measurement: str, method: str) -> Run | None:
         """The first run of a method on a forward model; None where it does not apply."""

@@ -30,7 +30,7 @@ def add(kit: Kit, method: str) -> list[str]:
             folder = "/".join(("models", dataset, *run))
             path = kit.find(f"{folder}/model.pt")
             if path is None or "/".join(run) not in kit.scored(dataset):
-                lacking.append(f"{title(measurement, {})} ({'without scores' if path else 'not trained'})")
+                lacking.append(f"{title(measurement, {})} ({'without scores' if path else 'no model.pt'})")
                 continue
             kit.write(f"{folder}/model.pt", path.read_bytes())
             kit.write(f"{folder}/card.md", card(kit, dataset, measurement, method, f"{folder}/model.pt"))

@@ -61,7 +61,9 @@ def included(kit: Kit, dataset: str) -> str:
     """What images of a data set are in the kit, and what else comes of it."""
     if (kit.folder / "restored" / dataset).is_dir():
         return f"the first {restorations.FIRST} test images, their measurements and restorations"
-    return "no image; scores of restorations" + (" and weights" if any(kit.folder.glob(f"models/{dataset}/**/model.pt")) else "")
+    why = "none are at hand" if terms.of(dataset).passed_on else "its terms do not allow it"
+    weights = any((kit.folder / "models" / dataset).glob("**/model.pt"))
+    return f"no image, as {why}; scores of restorations" + " and weights" * weights
 
 
 def readme(kit: Kit, method: str, weights: list[str], cited: dict, commit: str) -> str:
@@ -86,13 +88,25 @@ def about(kit: Kit, cited: dict) -> dict:
         "creator": [{"@type": "sc:Organization", "name": author["name"]} for author in cited["authors"] if "name" in author],
         "keywords": cited["keywords"],
         "citeAs": bibtex(cited, key(cited)),
-    }
+    } | address(cited)
+
+
+def address(cited: dict) -> dict:
+    """Where the kit is found, once CITATION.cff says so: its DOI, or else the page of the benchmark."""
+    page = f"https://doi.org/{cited['doi']}" if "doi" in cited else cited.get("url", cited.get("repository-code"))
+    return {"url": page} if page else {}
 
 
 def refuse_foreign(output: Path) -> None:
     """Raises SystemExit where the folder to be replaced holds something, and no kit."""
     if output.exists() and not (output / SUMS).is_file() and not (output.is_dir() and not any(output.iterdir())):
         sys.exit(f"{output}: holds something else than a kit (no {SUMS} is there); name another --output")
+
+
+def learned(config: dict) -> list[str]:
+    """The methods of the configuration whose weights restore with the benchmark's code alone."""
+    folders = {name: Path(method["folder"]) for name, method in config["methods"].items() if method.get("learned")}
+    return [name for name, folder in folders.items() if folder.resolve().parent == HOME / "methods"]
 
 
 def commit_of(home: Path) -> str:
@@ -113,9 +127,9 @@ def main() -> None:
     if not args.configfile.is_file():
         sys.exit(f"{args.configfile}: there is no such file; name a configuration, such as config/quick.yaml")
     with store.clear_errors(), planned([args.configfile]) as (config, runs):
-        if not config["methods"].get(args.recommended, {}).get("learned"):
-            learned = ", ".join(name for name, method in config["methods"].items() if method["learned"])
-            sys.exit(f"--recommended {args.recommended}: is no method of {args.configfile} that learns; choose of {learned}")
+        if args.recommended not in (known := learned(config)):
+            why = f"is no method of {args.configfile} in methods/ that learns"
+            sys.exit(f"--recommended {args.recommended}: {why}; choose of {', '.join(known) or 'none'}")
         sources = args.results or [Path(config["results"])]
         if absent := next((path for path in sources if not path.is_dir()), None):
             sys.exit(f"{absent}: no such folder; run {args.configfile} first, or name its --results")

@@ -9,7 +9,7 @@ import numpy as np
 import store
 from datasets import terms
 from publish.kit import Kit
-from reports import captions, files
+from reports import files
 
 FIRST = 256
 
@@ -25,9 +25,7 @@ def add(kit: Kit, dataset: str) -> None:
     for measurement in kit.config["datasets"][dataset]:
         place = f"measured/{dataset}/{measurement}"
         save(kit, f"{place}/test", {name: f"{place}/test.{name}.npy" for name in ("y", "side_info")})
-    lacking = [run for run in kit.scored(dataset) if not restored(kit, dataset, run)]
-    if lacking:
-        kit.missing.append(f"{dataset}: no restorations of {captions.runs_named(lacking, kit.titles)}")
+    kit.lack(dataset, "restorations", [run for run in kit.scored(dataset) if not restored(kit, dataset, run)])
 
 
 def restored(kit: Kit, dataset: str, run: str) -> bool:

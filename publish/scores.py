@@ -24,8 +24,7 @@ def add(kit: Kit) -> None:
             if "/".join(place) in wanted:
                 kit.write(name, content)
     for dataset in kit.config["datasets"]:
-        if lacking := kit.unscored(dataset):
-            kit.missing.append(f"{dataset}: no scores of {captions.runs_named(lacking, kit.titles)}")
+        kit.lack(dataset, "scores", kit.unscored(dataset))
         if kit.scored(dataset):
             tables(kit, dataset)
 
