@@ -11,6 +11,7 @@ import pandas as pd
 
 import store
 from metrics import declared
+from metrics.declared import PASTED
 from publish.kit import Kit, sha256
 from reports.files import TEXT
 
@@ -38,6 +39,18 @@ MEANS = {  # columns that are no metric's
     "mean": "The mean of the score.",
     "low": "The lower end of its 95 % interval.",
     "high": "The upper end of its 95 % interval.",
+    "images": "How many images the mean is over.",
+    "seeds": "How many trainings it is over; 0 where the method has no randomness.",
+    "seeds_apart": "Whether the trainings lie so far apart that the interval is not to be trusted.",
+    "original": "What the original states.",
+    "ceiling": "The score of the clean test images themselves.",
+    "rank_low": "The lower end of the 95 % interval of its rank among the rows that see as much.",
+    "rank_high": "The upper end of it.",
+    "best": "best of those that see no clean image, or tied with it.",
+    "label": "The class of the clean image.",
+    "predicted": "The class that a classifier sees in the restored image.",
+    "probability": "The probability that it gives the true class.",
+    "samples": "How many posterior samples were drawn.",
 }
 
 
@@ -89,8 +102,9 @@ def record_set(name: str, columns: list[str]) -> dict:
 
 
 def field(name: str, column: str) -> dict:
-    metrics = declared.of_estimates() | declared.of_samples()
-    says = MEANS.get(column) or (metrics[column].says if column in metrics else f"The column {column} of {name}.csv.")
+    metrics, base = declared.of_estimates() | declared.of_samples(), column.removesuffix(PASTED)
+    says = MEANS.get(base) or (metrics[base].says if base in metrics else f"The column {column} of {name}.csv.")
+    says += " Of the estimate with the values that the measurement tells exactly in their places." * (base != column)
     return {
         "@type": "cr:Field",
         "@id": f"{name}/{column}",

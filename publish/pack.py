@@ -106,7 +106,7 @@ def refuse_foreign(output: Path) -> None:
 def learned(config: dict) -> list[str]:
     """The methods of the configuration whose weights restore with the benchmark's code alone."""
     folders = {name: Path(method["folder"]) for name, method in config["methods"].items() if method.get("learned")}
-    return [name for name, folder in folders.items() if folder.resolve().parent == HOME / "methods"]
+    return [name for name, folder in folders.items() if folder.resolve().parent == (HOME / "methods").resolve()]
 
 
 def commit_of(home: Path) -> str:

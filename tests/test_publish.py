@@ -214,6 +214,9 @@ def test_croissant_names_every_file_and_every_column_of_scores(kit):
     types = {field["name"]: field["dataType"] for field in quality["field"]}
     assert list(types) == list(header)
     assert (types["method"], types["image"], types["psnr"]) == ("sc:Text", "sc:Integer", "sc:Float")
+    assert not [
+        field["@id"] for each in described["recordSet"] for field in each["field"] if "The column" in field["description"]
+    ]
     sets = {each["@id"] for each in described["distribution"] if each["@type"] == "cr:FileSet"}
     assert {field["source"]["fileSet"]["@id"] for each in described["recordSet"] for field in each["field"]} == sets
 
