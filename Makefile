@@ -5,7 +5,7 @@ CONFIG ?= config/paper.yaml
 DATA_DIR ?= data
 RULES := $(sort $(foreach file,$(wildcard */*.smk */*/*/*.smk),$(firstword $(subst /, ,$(file)))))
 
-.PHONY: published findings help demo measurements new-method method-pages cost rates restore test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
+.PHONY: published findings release help demo measurements new-method method-pages cost rates restore test lint bench celeba celeba-gpu-pack celeba-gpu lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -72,10 +72,15 @@ published: .venv/ready  ## the published tables and figures once more, from the 
 findings: .venv/ready  ## docs/findings.md once more, from its template and the published results
 	$(BIN)/python -m reports.findings
 
+release: RECOMMENDED ?= ambient_sampler
+release: .venv/ready .venv/release-ready  ## scores, restorations, weights, cards of a finished run in release/, for an archive: make release CONFIG=…
+	$(BIN)/python -m publish.pack --configfile "$(CONFIG)" --recommended "$(RECOMMENDED)" $(if $(RESULTS),--results $(RESULTS))
+
 lock: LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock:  ## pin what requirements.in asks for in requirements.txt (needs uv)
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) --no-deps --constraint requirements.txt benchmarks/requirements.in -o benchmarks/requirements.txt
+	$(LOCK) --no-deps --constraint requirements.txt publish/requirements.in -o publish/requirements.txt
 
 clean:  ## delete caches and the demo's results; other results and unfinished trainings stay
 	rm -rf results/quick .pytest_cache .ruff_cache
@@ -91,3 +96,7 @@ clean:  ## delete caches and the demo's results; other results and unfinished tr
 .venv/bench-ready: benchmarks/requirements.txt .venv/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $< && touch $@ \
 		|| echo "make bench: $< could not be installed; deepinv is left out"
+
+.venv/release-ready: publish/requirements.txt .venv/ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $< && touch $@ \
+		|| echo "make release: $< could not be installed; croissant.json is not read by mlcroissant"

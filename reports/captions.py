@@ -167,13 +167,22 @@ def notes(absent: dict[str, dict[str, str]], measured: dict[str, dict], titles: 
 
 def runs_to_come(not_yet: list[str], titles: dict[str, str]) -> list[str]:
     """
-    >>> runs_to_come(["drop_patch/acsg/1", "drop_patch/acsg/2", "drop_rows/acsg/2", "drop_patch/median"], {"acsg": "ACSG"})
-    ['Not run yet, though the configuration has them: on drop patch: ACSG (seeds 1, 2), median; on drop rows: ACSG (seed 2).']
-    >>> runs_to_come([f"{at}/{name}/1" for at in ("drop_patch", "add_noise") for name in ("acsg", "unsure")], {"acsg": "ACSG"})
-    ['Not run yet, though the configuration has them: on drop patch, add noise: ACSG, unsure (seed 1 each).']
+    >>> runs_to_come(["drop_patch/median"], {})
+    ['Not run yet, though the configuration has them: on drop patch: median.']
+    """
+    return [f"Not run yet, though the configuration has them: {runs_named(not_yet, titles)}."] if not_yet else []
+
+
+def runs_named(runs: list[str], titles: dict[str, str]) -> str:
+    """Runs, given as measurement/method/seed, in words.
+
+    >>> runs_named(["drop_patch/acsg/1", "drop_patch/acsg/2", "drop_rows/acsg/2", "drop_patch/median"], {"acsg": "ACSG"})
+    'on drop patch: ACSG (seeds 1, 2), median; on drop rows: ACSG (seed 2)'
+    >>> runs_named([f"{at}/{name}/1" for at in ("drop_patch", "add_noise") for name in ("acsg", "unsure")], {"acsg": "ACSG"})
+    'on drop patch, add noise: ACSG, unsure (seed 1 each)'
     """
     seeds: dict[tuple[str, str], list[str]] = {}  # of a method under a measurement
-    for measurement, method, *seed in (run.split("/") for run in not_yet):
+    for measurement, method, *seed in (run.split("/") for run in runs):
         seeds.setdefault((method, measurement), []).extend(seed)
     where: dict[tuple[str, tuple[str, ...]], list[str]] = {}  # the measurements under which a method lacks the same seeds
     for (method, measurement), each in seeds.items():
@@ -181,12 +190,11 @@ def runs_to_come(not_yet: list[str], titles: dict[str, str]) -> list[str]:
     methods: dict[tuple[str, ...], dict[tuple[str, ...], list[str]]] = {}  # measurements → seeds → methods
     for (method, each), measurements in where.items():
         methods.setdefault(tuple(measurements), {}).setdefault(each, []).append(title(method, titles))
-    said = [
+    return "; ".join(
         f"on {', '.join(title(name, {}) for name in measurements)}: "
         + ", ".join(", ".join(names) + of_seeds(each, len(names)) for each, names in by_seeds.items())
         for measurements, by_seeds in methods.items()
-    ]
-    return [f"Not run yet, though the configuration has them: {'; '.join(said)}."] if said else []
+    )
 
 
 def of_seeds(seeds: tuple[str, ...], methods: int) -> str:

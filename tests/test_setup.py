@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
@@ -34,11 +35,19 @@ def test_every_locked_package_has_a_hash():
     assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
 
 
+@pytest.mark.parametrize("wanted", sorted(ROOT.glob("*/requirements.in")), ids=lambda path: path.parent.name)
+def test_packages_of_one_target_are_locked_beside_those_of_all(wanted):
+    """Each with hashes, and none that moves a pin of the project's own."""
+    locked = wanted.with_suffix(".txt").read_text()
+    assert pins(locked) == pins(wanted.read_text()) and locked.count("==") <= locked.count("--hash=sha256:")
+    assert not pins(locked).keys() & pins((ROOT / "requirements.txt").read_text()).keys()
+
+
 def test_nothing_that_is_made_is_in_git():
     if not (ROOT / ".git").exists():
         return
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    assert [f for f in files if re.match(r"(results|data|\.venv|\.snakemake)/|.*\.(npy|pt|pyc)$", f)] == []
+    assert [f for f in files if re.match(r"(results|release|data|\.venv|\.snakemake)/|.*\.(npy|pt|pyc)$", f)] == []
 
 
 def test_make_alone_says_what_there_is_to_make():
