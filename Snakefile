@@ -9,7 +9,8 @@ from snakemake.utils import min_version
 
 min_version("9.18")
 sys.path.insert(0, workflow.basedir)
-from config.environment import complete_config, cores, run_from  # the folder config/, not the dictionary
+from config import beside  # the folder config/, not the dictionary
+from config.environment import complete_config, cores, run_from, shared_files_alone
 from config.failures import failed_file, report_so_far
 from config.jobs import to_run
 from config.messages import print_outcome, print_start
@@ -23,6 +24,7 @@ if "datasets" not in config:
 
 
 ASKED = copy.deepcopy(config)
+shared_files_alone(workflow)
 config = complete_config(config, workflow.configfiles)
 run_from(workflow.basedir, config)
 
@@ -79,6 +81,9 @@ include: "reports/rules.smk"
 include: "reports/so_far.smk"
 include: "pictures/rules.smk"
 include: "submissions/rules.smk"
+
+
+beside.declare(workflow, config["results"])
 
 
 onstart:

@@ -84,6 +84,14 @@ def run_from(home: str, config: dict) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, found)))
 
 
+def shared_files_alone(workflow) -> None:
+    """Raise WorkflowError where files are to be kept elsewhere than in a file system: a run also looks for them by their paths."""
+    if provider := workflow.storage_settings.default_storage_provider:
+        raise WorkflowError(
+            f"--default-storage-provider {provider}: results must lie on a shared file system; leave this flag out"
+        )
+
+
 @functools.cache
 def has_gpu() -> bool:
     """Whether jobs would find a GPU, asked once and without importing torch, as this runs at every start of Snakemake."""

@@ -66,6 +66,9 @@ def main(arguments: list[str] | None = None) -> None:
     with store.clear_errors():
         methods = files.read_csv(given.methods, ["method", "title", "clean"])
         order, measurements = list(methods["method"].unique()), [name for name, _ in given.measured]
+        found = files.by_measurement("--samples", given.samples, measurements, order, "--methods")
+        for measurement, path in given.measured:
+            files.restored_from(path, found[measurement].values())
         scores = files.read_scores(given.scores, True, given.dataset, measurements, order, ["samples"])
         values = posterior_table.summarise(scores, measurements, methods)
         files.write(given.output / "posterior.csv", values.to_csv(index=False))
@@ -77,7 +80,6 @@ def main(arguments: list[str] | None = None) -> None:
             files.write(given.output / f"{name}.md", writers.markdown(table, below))
             files.write(given.output / f"{name}.tex", writers.latex(table, below, f"tab:{given.dataset}-{name}"))
 
-        found = files.by_measurement("--samples", given.samples, measurements, order, "--methods")
         titles = dict(zip(methods["method"], methods["title"], strict=True))
         files.save_figure(calibration.draw(values, titles), given.output / "posterior_calibration")
         panels, chosen = {}, {}
