@@ -13,7 +13,7 @@ from config import beside  # the folder config/, not the dictionary
 from config.environment import complete_config, cores, run_from, shared_files_alone
 from config.failures import failed_file, report_so_far
 from config.jobs import to_run
-from config.messages import print_outcome, print_start
+from config.messages import print_absent, print_outcome, print_start
 from config.method_rules import method_config
 from config.progress import follow
 from config.runs import Runs
@@ -99,3 +99,4 @@ onsuccess:
 
 onerror:
     report_so_far(workflow, ASKED, config)
+    print_absent(config)

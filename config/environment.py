@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,8 +45,10 @@ def at_hand(config: dict, dataset: str) -> bool:
 
 def why_absent(config: dict, dataset: str) -> str:
     """One line that says how to get an absent data set."""
-    command = f"python -m datasets.obtain {dataset} --data-dir {config['data_dir']}"
-    return f"it is not in {config['data_dir']}; `{command}` (or `make {dataset}`) downloads it"
+    found = datasets.instead(dataset, Path(config["data_dir"]))
+    command = f"python -m datasets.obtain {dataset} --data-dir {shlex.quote(config['data_dir'])}"
+    says = f"{found}, or `{command}`" if found else f"`{command}`"
+    return f"it is not in {config['data_dir']}; {says} (or `make {dataset}`) downloads it"
 
 
 def own_files(config: dict, dataset: str) -> list[str]:
@@ -85,7 +88,7 @@ def run_from(home: str, config: dict) -> None:
 
 
 def shared_files_alone(workflow) -> None:
-    """Raise WorkflowError where files are to be kept elsewhere than in a file system: a run also looks for them by their paths."""
+    """Raise WorkflowError for storage that is no file system: a run also looks for files by their paths."""
     if provider := workflow.storage_settings.default_storage_provider:
         raise WorkflowError(
             f"--default-storage-provider {provider}: results must lie on a shared file system; leave this flag out"
