@@ -26,7 +26,7 @@ if "datasets" not in config:
 ASKED = copy.deepcopy(config)
 shared_files_alone(workflow)
 config = complete_config(config, workflow.configfiles)
-run_from(workflow.basedir, config)
+run_from(workflow.basedir, config, workflow.config_settings)
 
 
 pathvars:

@@ -4,6 +4,7 @@ With BENCH_DATA naming a folder in torchvision's layout the real MNIST and Celeb
 """
 
 import functools
+import gzip
 import hashlib
 import io
 import os
@@ -241,6 +242,29 @@ def test_real_mnist_is_read_as_the_files_hold_it(split):
     assert images.tobytes() == expected.tobytes()
     labels = np.fromfile(MNIST / name.replace("images-idx3", "labels-idx1"), np.uint8, offset=8)[start:stop]
     assert mnist.labels(split, MNIST.parents[1]).tobytes() == labels.tobytes()
+
+
+@needs_mnist
+@pytest.mark.parametrize("folder", mnist.FOLDERS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_real_mnist_is_found_in_other_layouts(folder, packed, tmp_path, downloads):
+    """As .gz files and with a dot in their names, as they are handed out elsewhere."""
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for name in mnist.SIZES:
+        if packed:
+            (tmp_path / folder / f"{name}.gz").write_bytes(gzip.compress((MNIST / name).read_bytes(), 1))
+        else:
+            (tmp_path / folder / name.replace("-idx", ".idx")).symlink_to(MNIST / name)
+    assert mnist.load("validation", tmp_path).tobytes() == mnist.load("validation", MNIST.parents[1]).tobytes()
+    assert mnist.labels("test", tmp_path).tobytes() == mnist.labels("test", MNIST.parents[1]).tobytes() and not downloads
+
+
+@pytest.mark.parametrize("content", [b"words", gzip.compress(bytes(9))[:-5]], ids=["words", "truncated"])
+def test_a_damaged_gz_file_of_mnist_is_named(content, files, tmp_path):
+    name = "train-labels-idx1-ubyte"
+    (files / name).unlink()
+    (files / f"{name}.gz").write_bytes(content)
+    assert refusal_of(mnist.unpacked, mnist.find(name, tmp_path)).startswith(f"{files / name}.gz: not a complete .gz file (")
 
 
 @needs_mnist

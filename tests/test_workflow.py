@@ -250,7 +250,7 @@ def test_fewer_images_of_a_method_restore_again_what_is_scored(toy):
 
 
 def test_an_absent_data_set_is_left_out_and_the_page_says_how_to_get_it(toy, report):
-    remedy = "`python -m datasets.obtain celeba --data-dir nowhere` (or `make celeba`) downloads it"
+    remedy = "`python -m datasets.obtain celeba --data-dir nowhere` downloads it"
     said = [line for line in (toy / "said.txt").read_text().splitlines() if "celeba" in line]
     assert said[0] == said[-1] == f"celeba is left out: it is not in nowhere; {remedy}"  # first and last
     page = (report / "index.html").read_text()
