@@ -9,10 +9,11 @@ from snakemake.utils import min_version
 
 min_version("9.18")
 sys.path.insert(0, workflow.basedir)
-from config.environment import complete_config, cores, run_from  # the folder config/, not the dictionary
+from config import beside  # the folder config/, not the dictionary
+from config.environment import complete_config, cores, run_from, shared_files_alone
 from config.failures import failed_file, report_so_far
 from config.jobs import to_run
-from config.messages import print_outcome, print_start
+from config.messages import print_absent, print_outcome, print_start
 from config.method_rules import method_config
 from config.progress import follow
 from config.runs import Runs
@@ -23,8 +24,9 @@ if "datasets" not in config:
 
 
 ASKED = copy.deepcopy(config)
+shared_files_alone(workflow)
 config = complete_config(config, workflow.configfiles)
-run_from(workflow.basedir, config)
+run_from(workflow.basedir, config, workflow.config_settings)
 
 
 pathvars:
@@ -81,6 +83,9 @@ include: "pictures/rules.smk"
 include: "submissions/rules.smk"
 
 
+beside.declare(workflow, config["results"])
+
+
 onstart:
     jobs = to_run(workflow, config, RUNS)
     print_start(config, jobs, cores(workflow, "timing"))
@@ -94,3 +99,4 @@ onsuccess:
 
 onerror:
     report_so_far(workflow, ASKED, config)
+    print_absent(config)

@@ -11,6 +11,7 @@ import math
 import mmap
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import BinaryIO
 import numpy as np
 
 DIGITS = 12  # of a digest
+SNAKEMAKE = "BENCH_SNAKEMAKE"  # environment variable: the command of the run that a job belongs to, with its configuration
 
 
 @contextlib.contextmanager
@@ -57,6 +59,14 @@ def _runs(process: int) -> bool:
     except OSError:
         pass  # another user's
     return True
+
+
+def making(target: Path | str) -> str:
+    """The command that makes a file or runs another target, with the configuration of the run that this job belongs to.
+
+    `--` ends the words before the target, as Snakemake's --configfile takes several files.
+    """
+    return f"{os.environ.get(SNAKEMAKE, 'snakemake --cores 1')} -- {shlex.quote(str(target))}"
 
 
 def save_array(path: Path, array: np.ndarray) -> None:
@@ -104,7 +114,7 @@ def load_array(path: Path, mode: str = "r") -> np.ndarray:
     try:
         array = np.load(path, mmap_mode=mode)
     except FileNotFoundError:
-        sys.exit(f"{path}: no such file; run the step that makes it (`snakemake {path}`)")
+        sys.exit(f"{path}: no such file; run the step that makes it (`{making(path)}`)")
     except OSError as error:
         sys.exit(f"{path}: {error.strerror or error}")
     except (ValueError, EOFError) as error:
@@ -132,7 +142,7 @@ def load_json(path: Path, keys: Iterable[str] = ()) -> dict:
     try:
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        sys.exit(f"{path}: no such file; run the step that makes it (`snakemake {path}`)")
+        sys.exit(f"{path}: no such file; run the step that makes it (`{making(path)}`)")
     except ValueError as error:
         sys.exit(f"{path}: not valid JSON ({error}); delete it and run again")
     if not isinstance(facts, dict):

@@ -31,6 +31,7 @@ import store
 from bench import machine, method_facts
 from bench.measured import Measured
 from bench.restoring import Restorer, checked
+from measurements.files import load
 from measurements.forward import Example, ForwardModel, from_facts
 from measurements.side_info import from_disk, to_disk
 from options import parser_of
@@ -111,7 +112,7 @@ def main() -> None:
     files = [p.name for p in inspect.signature(restore).parameters.values() if p.annotation is Path]
     defaults = {name: schema["default"] for name, schema in schemas.items()}
     with store.clear_errors():
-        y, stored = (store.load_array(args.data / f"{args.split}.{name}.npy")[: args.images] for name in ("y", "side_info"))
+        y, stored = (load(args.data / f"{args.split}.{name}.npy")[: args.images] for name in ("y", "side_info"))
         measured = Measured(y, from_facts(store.describe(args.data / f"{args.split}.y.npy")), stored).loaded()
         example, again = corrupted_again(measured, args.share, args.tau, args.seed)
         tried, seconds = {}, {}

@@ -27,6 +27,7 @@ from torch import Generator, Tensor
 import store
 from bench import machine, method_facts
 from benchmarks.learners import BUDGET, FOLDER, learner_of
+from measurements.files import check
 from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure
 from metrics.quality import PSNR_CEILING
@@ -145,6 +146,7 @@ def main() -> None:
         splits = {
             split: measured_split(split, clean, args.images, forward, facts["seed"], where) for split in ("validation", "test")
         }
+        check(filter(None, files.values()))
         data = on_device(files, where)
         generator = Generator(where).manual_seed(args.seed)
         images = ImageFormat(tuple(data["y"].shape[1:]), facts.get("value_range", [0, 1])[0])

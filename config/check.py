@@ -10,6 +10,7 @@ import datasets
 import protocols
 from bench import method_facts
 from config import paths
+from config.command_line import options_on
 from config.schema import assembled, family_of, forward_model
 from config.validate import ConfigError, suggest, validate, with_numbers
 from measurements.forward import find, names
@@ -46,6 +47,7 @@ def check(config: dict) -> dict:
     check_names(config["images"], "images")
     config["methods"] = {name: complete(name, given) for name, given in config["methods"].items()}
     check_whole(config)
+    check_batches(config)
     if config["reference"] not in (None, *config["methods"]):
         named = config["reference"]
         raise ConfigError(f"reference: {named} is not among methods{suggest(named, list(config['methods']))}")
@@ -140,6 +142,18 @@ def check_whole(config: dict) -> None:
             parts[f"methods.{name}.for.{dataset}.restore.first_images"] = "first_images" in over
         if where := next((key for key, given in parts.items() if given), None):
             raise ConfigError(f"{where}: the data set {dataset} is restored whole; remove the key")
+
+
+def check_batches(config: dict) -> None:
+    """Raise ConfigError where a batch is larger than the training split, as far as it is known how many images that has."""
+    for dataset in config["datasets"]:
+        counts = datasets.images(dataset).get("train"), config["images"].get(dataset, {}).get("train")
+        count = min((each for each in counts if each), default=LARGEST)
+        for name, method in config["methods"].items():
+            if (size := options_on(method, "train", dataset).get("batch_size", 0)) > count:
+                raise ConfigError(
+                    f"methods.{name}.train.batch_size: is {size}, and {dataset} has {count} training images; take fewer"
+                )
 
 
 def complete(name: str, given: dict) -> dict:

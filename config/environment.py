@@ -1,7 +1,9 @@
 """What a run finds around it: the Python that runs it, GPUs, cores, and the data sets that are there."""
 
 import functools
+import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import datasets
+import store
 from config import check, duplicates, paths
 from config.sees import protocol_inputs
 
@@ -21,6 +24,7 @@ def complete_config(config: dict, files: Iterable[Path | str] = ()) -> dict:
     These are under "absent", with their forward models. `files` are those that it was read from. Raises WorkflowError.
     """
     try:
+        refuse_targets(files, config.get("results") or "results")
         duplicates.refuse(files)
         config = check.check(config)
     except check.ConfigError as error:
@@ -44,8 +48,9 @@ def at_hand(config: dict, dataset: str) -> bool:
 
 def why_absent(config: dict, dataset: str) -> str:
     """One line that says how to get an absent data set."""
-    command = f"python -m datasets.obtain {dataset} --data-dir {config['data_dir']}"
-    return f"it is not in {config['data_dir']}; `{command}` (or `make {dataset}`) downloads it"
+    found = datasets.instead(dataset, Path(config["data_dir"]))
+    command = f"python -m datasets.obtain {dataset} --data-dir {shlex.quote(config['data_dir'])}"
+    return f"it is not in {config['data_dir']}; {f'{found}, or ' if found else ''}`{command}` downloads it"
 
 
 def own_files(config: dict, dataset: str) -> list[str]:
@@ -69,19 +74,45 @@ def all_own_files(config: dict, dataset: str) -> list[str]:
     return sorted(str(path) for path in found if path.is_file() and not path.name.startswith("."))
 
 
-def run_from(home: str, config: dict) -> None:
+def run_from(home: str, config: dict, settings) -> None:
     """Every step is `python -m …` of this repository (or a method's own folder) with the Python that runs Snakemake.
 
+    `settings` are Snakemake's of the configuration, which the jobs repeat where they say how to make a file (store.making).
     Raises WorkflowError where the folder of this repository has a name that Snakemake or Python cannot take.
     """
     try:
         paths.importable(home)
     except ValueError as error:
         raise WorkflowError(f"the folder of this repository: {error}") from None
+    os.environ[store.SNAKEMAKE] = shlex.join(["snakemake", "--cores", "1", *configured(settings)])
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     outside = [str(Path(method["folder"]).parent) for method in config["methods"].values() if "folder" in method]
     found = [home, *(path for path in outside if path != str(Path(home) / "methods")), os.environ.get("PYTHONPATH")]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, found)))
+
+
+def configured(settings) -> list[str]:
+    """The words of a command line that name the configuration of this run: its files and the values that were given beside."""
+    files = [os.path.relpath(path) for path in settings.configfiles]
+    values = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in settings.config.items()]
+    return [*(["--configfile", *files] if files else []), *(["--config", *values] if values else [])]
+
+
+def refuse_targets(files: Iterable[Path | str], results: str) -> None:
+    """Raise WorkflowError where a file of the results was taken for a configuration: --configfile takes all words behind it."""
+    asked = [os.path.relpath(path) for path in files]
+    taken = [path for path in asked if Path(path).resolve().is_relative_to(Path(results).resolve())]
+    if taken and (first := next((path for path in asked if path not in taken), None)):
+        command = shlex.join(["--configfile", first, "--", *taken])
+        raise WorkflowError(f"{taken[0]}: was taken for a configuration, as --configfile takes several files; write `{command}`")
+
+
+def shared_files_alone(workflow) -> None:
+    """Raise WorkflowError for storage that is no file system: a run also looks for files by their paths."""
+    if provider := workflow.storage_settings.default_storage_provider:
+        raise WorkflowError(
+            f"--default-storage-provider {provider}: results must lie on a shared file system; leave this flag out"
+        )
 
 
 @functools.cache

@@ -35,8 +35,7 @@ def report_page(config: dict) -> Path:
 def print_start(config: dict, jobs: list[Job], cores: int) -> None:
     """What is about to be made, what it will cost and what is left out, and how to watch it."""
     gpu = "a GPU" if has_gpu() else "the CPU, one core for each job"
-    for dataset in config["absent"]:
-        print(f"{dataset} is left out: {why_absent(config, dataset)}", file=sys.stderr)
+    print_absent(config)
     print(f"The report will be {report_page(config)}", file=sys.stderr)
     if jobs:
         of_gpu = "; by rates of a CPU, as none were measured on a GPU" if has_gpu() else ""
@@ -49,6 +48,11 @@ def print_outcome(config: dict) -> None:
     if (page := report_page(config)).exists():
         for dataset in config["datasets"]:
             print(f"\n{(page.parent / dataset / 'summary.txt').read_text()}", file=sys.stderr)
-        for dataset in config["absent"]:
-            print(f"\n{dataset} is left out: {why_absent(config, dataset)}", file=sys.stderr)
         print(f"The report: {page}\n", file=sys.stderr)
+    print_absent(config)
+
+
+def print_absent(config: dict) -> None:
+    """The optional data sets that a run goes on without, at its start and again where it ends, well or not."""
+    for dataset in config["absent"]:
+        print(f"{dataset} is left out: {why_absent(config, dataset)}", file=sys.stderr)

@@ -13,6 +13,8 @@ and, where they apply,
     IMAGES = {"train": 4000, …}                             how many images each split has when complete, where that is fixed
     OPTIONAL = True, present(data_dir), obtain(data_dir)    a run goes on without it where `present`, a quick look, says that its
                                                             files are absent; `python -m datasets.obtain` calls `obtain`
+    instead(data_dir)                                       with OPTIONAL: what is there in place of the files and what to do with
+                                                            it, as the rest of a sentence; "" where nothing is
     OWN = True                                              its files are the user's own and may change at any time
     CLEAN = False                                           no clean images exist: its files are measurements already, which are
                                                             restored and not scored; it has neither SPLITS nor load
@@ -57,6 +59,11 @@ def is_own(name: str) -> bool:
 def is_optional(name: str) -> bool:
     """Whether a run goes on without the data set where it is absent."""
     return getattr(of(name), "OPTIONAL", False)
+
+
+def instead(name: str, data_dir: Path) -> str:
+    """What is there in place of an optional data set's files and what to do with it; "" where nothing is."""
+    return getattr(of(name), "instead", lambda _: "")(data_dir)
 
 
 def classes(name: str) -> int:

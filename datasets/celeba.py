@@ -1,18 +1,16 @@
 """CelebA faces (Liu et al. 2015), aligned, official partition, 64×64×3: train 162,770, validation 19,867, test 19,962.
 
 Each image, 178×218, is cut to its central 108×108 and reduced to 64×64 with Pillow's BILINEAR, which is antialiased where it
-reduces. Read from data_dir/celeba/, the first of
-
-    list_eval_partition.txt with img_align_celeba/*.jpg or img_align_celeba.zip (whichever has more; the zip is not unpacked)
-    celeba_64.zip, the packed form that `python -m datasets.pack` writes for machines without network
-
-Where some images are absent, those that are there count, in the list's order.
+reduces. Read from data_dir/celeba/ (datasets/celeba_files.py): a folder of images or their zip, whichever has more, or else the
+packed form that `python -m datasets.pack` writes for machines without network. Where some images are absent, those that are there
+count, in the list's order.
 """
 
 import functools
 import hashlib
 import io
 import os
+import shlex
 import sys
 import zipfile
 import zlib
@@ -24,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from datasets.celeba_files import LIST, PACKED, ZIP, folder, instead, lines_of, listing, present
 from datasets.decoding import decode
 
 SHAPE = (64, 64, 3)
@@ -31,8 +30,7 @@ RANGE = (-1, 1)
 OPTIONAL = True
 IMAGES = {"train": 162_770, "validation": 19_867, "test": 19_962}
 SPLITS = {"train": 0, "validation": 1, "test": 2}  # with their numbers in the list
-LIST, LIST_MD5 = "list_eval_partition.txt", "d32c9cbf5e040fd4025c592c306e6668"
-FOLDER, ZIP, PACKED = "img_align_celeba", "img_align_celeba.zip", "celeba_64.zip"
+LIST_MD5 = "d32c9cbf5e040fd4025c592c306e6668"
 SIZES = {LIST: 2_836_386, ZIP: 1_443_490_838}  # bytes of the official files
 CROP = (35, 55, 143, 163)  # left, upper, right, lower of the central 108×108 of 178×218
 
@@ -44,6 +42,7 @@ class Source:
     path: Path  # a folder or a zip
     splits: dict[str, list[str]]  # the names of the images that are there, in the list's order
     read: Callable[[str], bytes]  # an image's file, by its name; threads may call it at once
+    listed: bytes  # the partition, as the official list has it
     packed: bool = False  # 64×64 already
 
 
@@ -59,13 +58,6 @@ def load(split: str, data_dir: Path) -> np.ndarray:
         return faces(source, names)
 
 
-def present(data_dir: Path) -> bool:
-    """Whether the files are there, at a glance."""
-    here = data_dir / "celeba"
-    images = (here / ZIP).is_file() or next((here / FOLDER).glob("*.jpg"), None) is not None
-    return (images and (here / LIST).is_file()) or (here / PACKED).is_file()
-
-
 def obtain(data_dir: Path) -> None:
     """Download the official files if they are not there. Raises SystemExit that says what to fetch by hand where that fails."""
     if present(data_dir):
@@ -74,8 +66,10 @@ def obtain(data_dir: Path) -> None:
 
     here = data_dir / "celeba"
     missing = [name for name in SIZES if not (here / name).is_file()]
-    if next((here / FOLDER).glob("*.jpg"), None):
+    if folder(here):
         missing = [LIST]
+    elif listing(here):
+        missing = [ZIP]
     print(f"CelebA is not in {here}; downloading {' and '.join(missing)}", flush=True)
     try:
         for file_id, md5, name in CelebA.file_list:
@@ -94,25 +88,27 @@ def find(data_dir: Path, opened: ExitStack) -> Source:
     """The images and their splits, said in a line each; zips are closed with `opened`. Raises SystemExit as `load` does."""
     here = data_dir / "celeba"
     if not present(data_dir):
-        sys.exit(f"{here}: CelebA is not there; `python -m datasets.obtain celeba --data-dir {data_dir}` downloads it")
+        found, command = instead(data_dir), f"`python -m datasets.obtain celeba --data-dir {shlex.quote(str(data_dir))}`"
+        sys.exit(f"{here}: CelebA is not there; {f'{found}, or ' if found else ''}{command} downloads it")
     readers: dict[Path, tuple[set[str], Callable]] = {}
-    if (here / LIST).is_file():
-        text = (here / LIST).read_bytes()
-        if (here / FOLDER).is_dir() and (files := os.listdir(here / FOLDER)):
-            readers[here / FOLDER] = set(files), lambda name: (here / FOLDER / name).read_bytes()
+    if at := listing(here):
+        text = lines_of(at)
+        if unpacked := folder(here):
+            readers[unpacked] = set(os.listdir(unpacked)), lambda name: (unpacked / name).read_bytes()
         if (here / ZIP).is_file():
             readers[here / ZIP] = open_zip(here / ZIP, opened)
     if packed := not readers:
+        at = here / PACKED
         readers[here / PACKED] = open_zip(here / PACKED, opened)
         if LIST not in readers[here / PACKED][0]:
             sys.exit(f"{here / PACKED}: {LIST} is not in it; write it with `python -m datasets.pack`")
         text = readers[here / PACKED][1](LIST)
-    listed = partition(text, here / (PACKED if packed else LIST))
+    listed = partition(text, at)
     path, (held, read) = max(readers.items(), key=lambda item: len(item[1][0]))
     splits = {split: [name for name in listed[split] if name in held] for split in SPLITS}
     found = ", ".join(f"{split} {len(splits[split]):,} of {len(listed[split]):,}" for split in SPLITS)
     print(f"{path}: {found}" + "; packed: JPEG again at 64×64, not the original pixels" * packed, flush=True)
-    return Source(path, splits, read, packed)
+    return Source(path, splits, read, text, packed)
 
 
 def open_zip(path: Path, opened: ExitStack) -> tuple[set[str], Callable]:

@@ -45,7 +45,7 @@ def main() -> None:
         if source.packed:
             parser.error(f"{source.path} is packed already; copy it")
         with store.replacing(args.output) as partial, zipfile.ZipFile(partial, "w") as archive:
-            archive.write(args.data_dir / "celeba" / celeba.LIST, celeba.LIST, zipfile.ZIP_DEFLATED)
+            archive.writestr(celeba.LIST, source.listed, zipfile.ZIP_DEFLATED)
             for names in source.splits.values():
                 for name, image in zip(names, celeba.faces(source, names), strict=True):
                     archive.writestr(name, file := jpeg(image))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from measurements.forward import Array, ForwardModel
+from measurements.forward import LARGEST_SIGMA, Array, ForwardModel
 from options import option
 
 
@@ -13,7 +13,7 @@ class AddNoise(ForwardModel):
     y = x + n,   θ = n ~ N(0, σ²),   E_θ f_θ(x) = x
     """
 
-    sigma: float = option("Standard deviation of the noise; images are in [0, 1].", minimum=0, maximum=100)
+    sigma: float = option("Standard deviation of the noise; images are in [0, 1].", minimum=0, maximum=LARGEST_SIGMA)
 
     EXAMPLES = ({"sigma": 0.4},)
 

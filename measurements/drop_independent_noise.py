@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from measurements.drop_independent import DropIndependent
 from measurements.dropping import DroppingWithProbability
-from measurements.forward import Array, where
+from measurements.forward import LARGEST_SIGMA, Array, where
 from options import option
 
 
@@ -18,7 +18,7 @@ class DropIndependentNoise(DroppingWithProbability):
     """
 
     p: float = option("Probability that a value is lost.", minimum=0, exclusiveMaximum=1)
-    sigma: float = option("Standard deviation of the noise; images are in [0, 1].", minimum=0, maximum=100)
+    sigma: float = option("Standard deviation of the noise; images are in [0, 1].", minimum=0, maximum=LARGEST_SIGMA)
     fill: float = option("What a lost value reads as.", 0.0, minimum=0, maximum=1)
     per_channel: bool = option("Lose each channel for itself (true) or whole pixels (false).", True)
 

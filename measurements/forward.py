@@ -22,6 +22,7 @@ from options import checked, schemas_of
 
 Array = Any  # a NumPy array or a PyTorch tensor; this module imports no PyTorch, as programs that need none import it
 HERE = Path(__file__).parent
+LARGEST_SIGMA = 10_000  # of noise: 6σ, beyond which hardly a number is drawn, still fits into float16, which ends at 65,504
 
 
 class Example(NamedTuple):

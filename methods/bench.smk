@@ -90,5 +90,5 @@ rule train:
         stamp=Path(config["model"]).stat().st_mtime_ns if config["model"] else "",
         code=lambda wildcards: code_of_method(config["folder"], "train", module_of(wildcards.measurement)),
     shell:
-        "python -m {params.program} {params.inputs} --output {params.folder:q} --seed {wildcards.seed} "
+        "python -m {params.program} {params.inputs} --output {params.folder:q} --seed {wildcards.seed:q} "
         "{params.options} > {log:q} 2>&1"

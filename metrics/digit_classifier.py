@@ -87,7 +87,7 @@ def load(path: Path, channels: int) -> nn.Sequential:
         net.load_state_dict(saved["weights"])
         return net.eval()
     except FileNotFoundError:
-        sys.exit(f"{path}: no such classifier; train it first (`snakemake {path}`)")
+        sys.exit(f"{path}: no such classifier; train it first (`{store.making(path)}`)")
     except (KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         why = next(iter(str(error).splitlines()), "") or type(error).__name__
         sys.exit(f"{path}: not a classifier of these images ({why}); delete it and train again")

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 import store
+from measurements import files
 from metrics.quality import psnr
+from metrics.scores import load_clean
 
 COLUMNS = ["dataset", "measurement", "method", "seed", "step", "images_seen", "held_out", "psnr", "psnr_error", "images"]
 
@@ -34,6 +36,13 @@ def main(arguments: list[str] | None = None) -> None:
     add(
         "--estimates", type=Path, required=True, help="what the training made of their measurements, learning.npy [T, N, H, W, C]"
     )
+    add(
+        "--held-out",
+        type=Path,
+        required=True,
+        help="the measurements that it was made of, .npy; their facts lie in .json beside it",
+    )
+    add("--trained", type=Path, required=True, help="train.json, which the training wrote beside it")
     add("--curve", type=Path, required=True, help="learning.csv, which the training wrote beside it")
     add("--dataset", required=True)
     add("--measurement", required=True)
@@ -42,7 +51,12 @@ def main(arguments: list[str] | None = None) -> None:
     add("--output", type=Path, required=True, help="the scores, .csv")
     args = parser.parse_args(arguments)
     with store.clear_errors():
-        clean, estimates, curve = store.load_array(args.clean), store.load_array(args.estimates), pd.read_csv(args.curve)
+        clean, estimates, curve = load_clean(args.clean), store.load_array(args.estimates), pd.read_csv(args.curve)
+        measured, trained = store.describe(args.held_out), store.load_json(args.trained)
+        files.check_clean(args.clean, clean, measured)
+        digests = {trained.get("held_out"), measured.get("digests", {}).get("y")} - {None}
+        if len(digests) > 1 and "adopted" not in trained:  # of a model from elsewhere its adoption says so (training/adopt.py)
+            sys.exit(f"{args.estimates}: made of other measurements than {args.held_out}; delete its folder and train again")
         if len(curve) != len(estimates) or estimates.shape[1] > len(clean):
             sys.exit(f"{args.estimates}: holds {estimates.shape}, not the looks of {args.curve}; train again")
         table = scored(clean, estimates, curve)

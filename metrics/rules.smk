@@ -76,6 +76,8 @@ rule score_timing:  # the quality of the timing batch, at each estimate in time
 rule score_learning:  # what a training made of held-out measurements as it went on
     input:
         clean="<results>/clean/{dataset}/validation.npy",
+        held_out="<measured>/validation.y.npy",
+        trained="<results>/models/{dataset}/{measurement}/{method}/{seed}/train.json",
         estimates="<results>/models/{dataset}/{measurement}/{method}/{seed}/learning.npy",
         curve="<results>/models/{dataset}/{measurement}/{method}/{seed}/learning.csv",
     output:

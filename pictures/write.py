@@ -79,6 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
         shutil.rmtree(given.output / "restored", ignore_errors=True)
         for measurement, path in given.measured:
             facts = store.describe(path)
+            files.restored_from(path, restored[measurement].values())
             about, forward, heading = facts["pictures"], from_facts(facts), files.title(measurement, {})
             described.append(f"{heading}: {corruption.described(facts['estimated'], forward)}")
             warnings |= dict.fromkeys(f"Warning: {each}." for each in facts["estimated"]["warnings"])

@@ -96,6 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
             restored = {method: path for method, path in paths.items() if path.is_file() and method != "as_measured"}
             here = scores[(scores["measurement"] == at) & scores["method"].isin([*restored, "as_measured"])]
             if restored:
+                files.restored_from(place[1] / at / "test.y.npy", restored.values())
                 of_this = of_measurement(place[0], place[1] / at / "test.y.npy", restored, here, given.titles)
                 made.append({"title": files.title(at, {}), **of_this})
         height, width = store.load_array(place[0]).shape[1:3]

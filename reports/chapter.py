@@ -64,7 +64,7 @@ def must_have(folder: Path, names: list[str]) -> None:
     """Raises SystemExit where one of the files is not in the folder."""
     for name in names:
         if not (folder / name).is_file():
-            sys.exit(f"{folder / name}: no such file; run the step that makes it (`snakemake {folder / name}`)")
+            sys.exit(f"{folder / name}: no such file; run the step that makes it (`{store.making(folder / name)}`)")
 
 
 def links_to(names: list[str], folder: Path, beside: Path) -> dict[str, str]:

@@ -22,7 +22,7 @@ def read_csv(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
     try:
         rows = pd.read_csv(path, dtype={"digest": str})  # hexadecimal: 12e456789012 is no number
     except FileNotFoundError:
-        sys.exit(f"{path}: no such file; run the step that makes it (`snakemake {path}`)")
+        sys.exit(f"{path}: no such file; run the step that makes it (`{store.making(path)}`)")
     except ValueError as error:  # all that pandas raises for a broken file, an empty one included
         sys.exit(f"{path}: not a complete .csv file ({error}); delete it and run again")
     if lacking := [column for column in columns if column not in rows]:

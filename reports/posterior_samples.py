@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         found = files.by_measurement("--samples", given.samples, measurements, order, "--methods")
         panels, chosen = {}, {}
         for measurement, path in given.measured:
+            files.restored_from(path, found[measurement].values())
             drawn = {method: store.load_array(file) for method, file in found[measurement].items()}
             if not drawn:
                 continue

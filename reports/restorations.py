@@ -86,7 +86,7 @@ def parser_of(module: str, description: str) -> argparse.ArgumentParser:
     add("--dataset", required=True, help="the data set, for the facts beside the figure")
     add("--measured", nargs="+", type=files.pair, required=True, metavar="NAME=NPY",
         help="measurement=path for each panel, in order")  # fmt: skip
-    add("--restored", nargs="+", type=files.pair, required=True, metavar="NAME=NPY",
+    add("--restored", nargs="*", type=files.pair, default=[], metavar="NAME=NPY",
         help="measurement/method=path for each row; of a method with seeds, one of them")  # fmt: skip
     add("--order", type=files.names, required=True, help="the methods in the order of the rows, between spaces")
     add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")

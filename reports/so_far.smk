@@ -68,9 +68,9 @@ use rule configuration as so_far_configuration with:
 
 use rule page as so_far_page with:
     input:
-        expand("<results>/report_so_far/{dataset}/{file}", dataset=WITH_SCORES, file=["table.csv", "browser.json"]),
-        expand("<results>/report_so_far/{dataset}/mse_time.png", dataset=TIMED_SO_FAR),
-        expand("<results>/report_so_far/{dataset}/{file}.png", dataset=CURVES_SO_FAR, file=["learning", "losses"]),
+        expand("<results>/report_so_far/{dataset}/{file}", dataset=WITH_SCORES, file=[*TABLES, "browser.json"]),
+        expand("<results>/report_so_far/{dataset}/{file}", dataset=TIMED_SO_FAR, file=MSE_TIME),
+        expand("<results>/report_so_far/{dataset}/{file}", dataset=CURVES_SO_FAR, file=[*LEARNING, *LOSSES]),
         config="<results>/report_so_far/config.yaml",
     output:
         "<results>/report_so_far/index.html",

@@ -27,7 +27,7 @@ def checked(restored: Path, y: Path, first_images: int | None = None) -> np.ndar
         sys.exit(f"{beside}: no such file; copy the test.json of the measurements that were restored to it")
     if (stated := digest_of(store.load_json(beside))) != digest:
         said = f"holds the digest {stated}" if stated else "holds no digest"
-        sys.exit(f"{beside}: {said}, and that of {y} is {digest}; restore these measurements (`make measurements`)")
+        sys.exit(f"{beside}: {said}, and that of {y} is {digest}; restore these measurements (`{store.making('measurements')}`)")
     images = store.load_array(restored)
     shape = measured[:first_images].shape
     if images.shape[1:] != shape[1:]:

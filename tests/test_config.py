@@ -249,6 +249,15 @@ def test_pictures_are_restored_whole(given, where):
     check(GOOD | {"methods": {"median": given if where == "restore" else None}})  # as of others a part may be
 
 
+def test_a_batch_is_at_most_the_training_images_that_count():
+    few = GOOD | {"images": {"mnist5k": {"train": 50}}}
+    says = "methods.acsg.train.batch_size: is 64, and mnist5k has 50 training images; take fewer"
+    with pytest.raises(ConfigError, match=f"^{says}$"):
+        check(few | {"methods": {"acsg": None}})
+    check(few | {"methods": {"acsg": {"train": {"batch_size": 50}}}})
+    check(few | {"methods": {"acsg": {"for": {"mnist5k": {"train": {"batch_size": 50}}}}, "median": None}})
+
+
 NAN, INF = float("nan"), float("inf")
 NO_NUMBER = "is not a number to use; it must be finite and at most 4294967295"
 
@@ -261,8 +270,9 @@ NO_NUMBER = "is not a number to use; it must be finite and at most 4294967295"
             for key in ("fill", "size")
             for value in (NAN, INF, -INF, 1e10)
         ),
-        ("datasets.mnist5k.add_noise.sigma", 1e9, "1000000000.0 is greater than the maximum of 100"),
-        ("methods.acsg.train.batch_size", 10**6, "1000000 is greater than the maximum of 4096"),
+        ("datasets.mnist5k.add_noise.sigma", 1e9, "1000000000.0 is greater than the maximum of 10000"),
+        ("methods.acsg.train.batch_size", 10**6, "1000000 is greater than the maximum of 162770"),
+        ("methods.acsg.train.batch_size", 4001, "is 4001, and mnist5k has 4000 training images"),
         ("methods.acsg.train.steps", "nan", NO_NUMBER),
         ("methods.acsg.restore.learning_rate", NAN, NO_NUMBER),
         ("seeds", [10**24], f"seeds.0: {10**24} {NO_NUMBER}"),

@@ -4,6 +4,7 @@ With BENCH_DATA naming a folder in torchvision's layout the real MNIST and Celeb
 """
 
 import functools
+import gzip
 import hashlib
 import io
 import os
@@ -23,7 +24,8 @@ from PIL import Image
 
 import datasets
 import store
-from datasets import celeba, decoding, folder, mnist, mnist5k, obtain, pack, picture_files, prepare
+from config.environment import why_absent
+from datasets import celeba, celeba_files, decoding, folder, mnist, mnist5k, obtain, pack, picture_files, prepare
 
 ROOT = Path(__file__).parent.parent
 SPLITS = ["train", "validation", "test"]
@@ -243,6 +245,29 @@ def test_real_mnist_is_read_as_the_files_hold_it(split):
 
 
 @needs_mnist
+@pytest.mark.parametrize("folder", mnist.FOLDERS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_real_mnist_is_found_in_other_layouts(folder, packed, tmp_path, downloads):
+    """As .gz files and with a dot in their names, as they are handed out elsewhere."""
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for name in mnist.SIZES:
+        if packed:
+            (tmp_path / folder / f"{name}.gz").write_bytes(gzip.compress((MNIST / name).read_bytes(), 1))
+        else:
+            (tmp_path / folder / name.replace("-idx", ".idx")).symlink_to(MNIST / name)
+    assert mnist.load("validation", tmp_path).tobytes() == mnist.load("validation", MNIST.parents[1]).tobytes()
+    assert mnist.labels("test", tmp_path).tobytes() == mnist.labels("test", MNIST.parents[1]).tobytes() and not downloads
+
+
+@pytest.mark.parametrize("content", [b"words", gzip.compress(bytes(9))[:-5]], ids=["words", "truncated"])
+def test_a_damaged_gz_file_of_mnist_is_named(content, files, tmp_path):
+    name = "train-labels-idx1-ubyte"
+    (files / name).unlink()
+    (files / f"{name}.gz").write_bytes(content)
+    assert refusal_of(mnist.unpacked, mnist.find(name, tmp_path)).startswith(f"{files / name}.gz: not a complete .gz file (")
+
+
+@needs_mnist
 def test_no_real_digit_is_in_train_and_test():
     train, test = ({image.tobytes() for image in mnist.load(split, MNIST.parents[1])} for split in ("train", "test"))
     assert len(test) == 10_000 and not train & test
@@ -282,14 +307,14 @@ def faces(request, tmp_path) -> Path:
     here.mkdir()
     (here / celeba.LIST).write_bytes(b"".join(f"{name} {number}\r\n".encode() for name, number in PARTITION.items()))
     write_pictures(here, request.param, PICTURES)
-    return here / (celeba.FOLDER if request.param == "folder" else celeba.ZIP)
+    return here / (celeba_files.FOLDER if request.param == "folder" else celeba.ZIP)
 
 
 def write_pictures(here: Path, kind: str, pictures: dict[str, bytes]) -> None:
     if kind == "folder":
-        (here / celeba.FOLDER).mkdir(exist_ok=True)
+        (here / celeba_files.FOLDER).mkdir(exist_ok=True)
         for name, content in pictures.items():
-            (here / celeba.FOLDER / name).write_bytes(content)
+            (here / celeba_files.FOLDER / name).write_bytes(content)
         return
     with zipfile.ZipFile(here / celeba.ZIP, "w") as archive:
         for name, content in pictures.items():
@@ -389,6 +414,74 @@ def test_a_damaged_list_is_named_with_its_line(line, faces, tmp_path):
     assert refusal_of(celeba.load, "train", tmp_path).startswith(f"{path}: line 2 of the partition is ")
 
 
+def laid(here: Path, layout: str) -> None:
+    """Twelve pictures and their partition, as somebody hands them out."""
+    here.mkdir(parents=True)
+    rows = [f"{name},{number}" for name, number in PARTITION.items()]
+    (here / "list_eval_partition.csv").write_text("\n".join(["image_id,partition", *rows]) + "\n")
+    if layout == "archive":
+        (here / "archive.zip").write_bytes(b"")
+        (here / "list_eval_partition.csv").unlink()
+        return
+    outer = here / celeba_files.FOLDER
+    if layout == "nested":
+        outer.mkdir()
+        write_pictures(outer, "folder", PICTURES)
+    elif layout == "png":
+        outer.mkdir()
+        for number, name in enumerate(PARTITION, start=1):
+            scene(number).save((outer / name).with_suffix(".png"))
+    elif layout == "zip":
+        write_pictures(here, "zip", PICTURES)
+
+
+@pytest.mark.parametrize("layout", ["nested", "zip"])
+def test_faces_as_kaggle_hands_them_out_are_those_of_the_official_files(layout, tmp_path, capsys):
+    """A comma-separated list with a head, and one folder within the other."""
+    laid(tmp_path / "celeba", layout)
+    assert celeba.present(tmp_path)
+    for split in SPLITS:
+        assert celeba.load(split, tmp_path).tobytes() == expected(split).tobytes()
+    assert f"{celeba_files.CSV}: not the official partition" in capsys.readouterr().out
+    listed = tmp_path / "celeba" / celeba_files.CSV
+    official = "".join(f"{name} {number}\r\n" for name, number in PARTITION.items()).encode()
+    assert celeba_files.lines_of(listed) == official  # so that the digest of the official list holds for it
+    listed.write_text(listed.read_text().replace("000003.jpg,0", "000003.jpg,7"))
+    assert refusal_of(celeba.load, "train", tmp_path).startswith(f"{listed}: line 3 of the partition is ")
+
+
+@needs_celeba
+def test_kaggle_s_list_has_the_official_digest(tmp_path):
+    rows = (CELEBA / celeba.LIST).read_text().split("\n")
+    path = tmp_path / celeba_files.CSV
+    path.write_text("image_id,partition\n" + "\n".join(row.strip().replace(" ", ",") for row in rows))
+    assert hashlib.md5(celeba_files.lines_of(path)).hexdigest() == celeba.LIST_MD5
+
+
+@pytest.mark.parametrize(
+    ("layout", "says"),
+    [
+        ("png", "{here}/img_align_celeba holds PNG files, whose pixels are not those of the JPEG files that count; put"),
+        ("list", "there is {here}/list_eval_partition.csv without images; put img_align_celeba.zip or the folder"),
+        ("archive", "there is {here}/archive.zip, which is not read; unpack it there"),
+    ],
+)
+def test_what_is_there_in_place_of_celeba_is_named(layout, says, tmp_path):
+    here = tmp_path / "celeba"
+    laid(here, layout)
+    assert not celeba.present(tmp_path)
+    said = says.format(here=here)
+    assert f"{here}: CelebA is not there; {said}" in refusal_of(celeba.load, "train", tmp_path)
+    assert f"; {said}" in why_absent({"data_dir": str(tmp_path)}, "celeba")
+
+
+@pytest.mark.parametrize("name", ["CelebA", "img_align_celeba"])
+def test_celeba_in_a_folder_of_another_name_is_named(name, tmp_path):
+    (tmp_path / name).mkdir()
+    remedy = "call it" if name == "CelebA" else "put it into"
+    assert celeba_files.instead(tmp_path) == f"there is {tmp_path / name}; {remedy} {tmp_path / 'celeba'}"
+
+
 @pytest.mark.parametrize("there", ["nothing", "list", "images"])
 def test_what_obtaining_celeba_could_not_fetch_is_named_with_its_folder(there, tmp_path, downloads):
     here = tmp_path / "celeba"
@@ -398,9 +491,14 @@ def test_what_obtaining_celeba_could_not_fetch_is_named_with_its_folder(there, t
     if there == "list":
         (here / celeba.LIST).write_text("000001.jpg 0\n")
     assert not celeba.present(tmp_path)
-    assert refusal_of(celeba.load, "train", tmp_path) == (
-        f"{here}: CelebA is not there; `python -m datasets.obtain celeba --data-dir {tmp_path}` downloads it"
-    )
+    found = {
+        "nothing": "",
+        "list": f"there is {here / celeba.LIST} without images",
+        "images": f"there is {here / 'img_align_celeba'} without",
+    }
+    line = refusal_of(celeba.load, "train", tmp_path)
+    assert line.startswith(f"{here}: CelebA is not there; {found[there]}")
+    assert line.endswith(f"`python -m datasets.obtain celeba --data-dir {tmp_path}` downloads it")
     line = refusal_of(celeba.obtain, tmp_path)
     assert line.startswith(f"{here}: put ") and "no network in tests" in line and "CelebA, MMLAB, CUHK" in line
     assert (f"{celeba.LIST} (2,836,386 bytes)" in line) == (there != "list")

@@ -81,6 +81,47 @@ def test_measurements_that_are_not_those_that_were_made_are_refused_at_every_ste
     assert not list(tmp_path.glob("out.*")) and not (tmp_path / "model.pt").exists()
 
 
+def held_out_given(measured: Path, tmp_path: Path) -> dict:
+    """A training on the measurements of a folder with a learning curve."""
+    given = {"y": measured / "train.y.npy", "held_out": measured / "validation.y.npy"}
+    given |= {"held_out_side_info": measured / "validation.side_info.npy", "output": tmp_path / "model"}
+    return given | {"steps": 2, "batch_size": 2, "checkpoints": tmp_path / "c"}
+
+
+@pytest.mark.parametrize("part", ["y", "side_info"])
+def test_altered_held_out_measurements_are_refused_by_a_training(measured, part, tmp_path, command):
+    add(measured / f"validation.{part}.npy", lambda array: array + array.dtype.type(1))
+    outcome = command("methods.unsure.train", *flags(held_out_given(measured, tmp_path)))
+    assert outcome.code == 1 and f"validation.{part}.npy: was altered after it was measured" in outcome.line
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_learning_curve_is_scored_against_the_images_and_measurements_that_it_was_made_of(measured, tmp_path, command):
+    clean, model = measured.parents[2] / "clean/toy/validation.npy", tmp_path / "model"
+    assert command("methods.unsure.train", *flags(held_out_given(measured, tmp_path))).code == 0
+    held_out = store.digest(np.load(measured / "validation.y.npy"))
+    assert store.load_json(model / "train.json")["held_out"] == held_out
+    given = {"clean": clean, "held_out": measured / "validation.y.npy", "trained": model / "train.json"}
+    given |= {"estimates": model / "learning.npy", "curve": model / "learning.csv", "output": tmp_path / "learning.csv"}
+    given |= {"dataset": "toy", "measurement": "add_noise", "method": "unsure", "seed": 0}
+    assert command("metrics.learning", *flags(given)).code == 0
+    again = {"sigma": 0.4, "clean": clean, "split": "validation", "dataset": "toy", "output": measured, "seed": 7}
+    assert command("measurements.measure", "add_noise", *flags(again)).code == 0
+    said = command("metrics.learning", *flags(given)).line
+    assert said.startswith(f"{model / 'learning.npy'}: made of other measurements than {given['held_out']}")
+    add(clean, lambda x: x[::-1])
+    assert f"{clean}: holds other images than those that were measured" in command("metrics.learning", *flags(given)).line
+
+
+def test_clean_images_to_select_by_are_those_that_were_measured(measured, tmp_path, command):
+    for path in measured.glob("*.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"protocol": "clean_selection"}))
+    clean = measured.parents[2] / "clean/toy/validation.npy"
+    add(clean, lambda x: x[::-1])
+    outcome = command("methods.unsure.train", *flags(held_out_given(measured, tmp_path) | {"validation": clean}))
+    assert f"{clean}: holds other images than those that were measured" in outcome.line
+
+
 @pytest.mark.parametrize("part", ["side_info", "shown"])
 def test_altered_side_information_is_refused(measured, part):
     path = measured / f"train.{part}.npy"
@@ -118,16 +159,44 @@ def test_a_method_that_alters_the_measurements_by_another_process_ends_in_one_li
 
 def test_estimates_of_other_measurements_are_refused_by_scores_and_figures(measured, tmp_path, command):
     clean, y = measured.parents[2] / "clean/toy/test.npy", measured / "test.y.npy"
-    estimates = tmp_path / "estimates.npy"
+    results = measured.parents[2]
+    estimates, scores = (results / f"{kind}/toy/add_noise/gaussian" for kind in ("restored", "scores"))
+    estimates = estimates / "test.npy"
+    given = {"clean": clean, "y": y, "side_info": measured / "test.side_info.npy", "shown": measured / "train.shown.npy"}
     assert command("methods.gaussian.restore", *flags({"y": y, "output": estimates})).code == 0
+    assert command("metrics.quality", *flags(given | {"estimates": estimates, "output": scores / "quality.csv"})).code == 0
     again = {"sigma": 0.4, "clean": clean, "split": "test", "dataset": "toy", "output": measured, "seed": 7}
     assert command("measurements.measure", "add_noise", *flags(again)).code == 0
-    given = {"clean": clean, "y": y, "side_info": measured / "test.side_info.npy", "shown": measured / "train.shown.npy"}
     said = command("metrics.quality", *flags(given | {"estimates": estimates, "output": tmp_path / "q.csv"})).line
     assert said.startswith(f"{estimates}: restored from other measurements than those given (")
     figure = {"dataset": "toy", "clean": clean, "measured": f"add_noise={y}", "restored": f"add_noise/gaussian={estimates}"}
     said = command("reports.restorations", *flags(figure | {"order": "gaussian", "output": tmp_path / "figure"})).line
     assert said.startswith(f"{estimates}: restored from other measurements than {y}")
+    browser = {
+        "dataset": "toy",
+        "results": results,
+        "runs": "add_noise/gaussian",
+        "order": "gaussian",
+        "measurements": "add_noise",
+    }
+    said = command("reports.browser", *flags(browser | {"output": tmp_path / "browser.json"})).line
+    assert said.startswith(f"{estimates}: restored from other measurements than {y}")
+
+
+def test_samples_of_other_measurements_are_refused_by_their_figure(measured, tmp_path, command):
+    y, samples = measured / "test.y.npy", tmp_path / "posterior.npy"
+    store.save_array(samples, np.zeros((2, IMAGES, 28, 28, 1), np.float16))
+    store.save_json(samples.with_suffix(".json"), {"digest": "0123456789ab"})
+    methods = tmp_path / "methods.csv"
+    pd.DataFrame([{"method": "dice", "title": "dice", "clean": "no"}]).to_csv(methods, index=False)
+    given = {
+        "dataset": "toy",
+        "scores": tmp_path / "none.csv",
+        "methods": methods,
+        "clean": measured.parents[2] / "clean/toy/test.npy",
+    }
+    given |= {"measured": f"add_noise={y}", "samples": f"add_noise/dice={samples}", "output": tmp_path / "report"}
+    assert command("reports.posterior", *flags(given)).line.startswith(f"{samples}: restored from other measurements than {y}")
 
 
 # --- estimates -----------------------------------------------------------------------------------------------------------------

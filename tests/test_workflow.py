@@ -2,8 +2,11 @@
 
 import csv
 import html
+import itertools
 import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,12 +42,30 @@ def restore(measured):
 if __name__ == "__main__":
     main(restore)
 '''
+NOTES_OPENED = """
+import json
+import os
+import sys
+import time
+
+notes = open(os.path.join(os.environ["OPENED"], f"{os.getpid()}.{time.time_ns()}.txt"), "x")  # numbers come again
+print(json.dumps(sys.orig_argv), file=notes, flush=True)
+
+
+def note(event, arguments):
+    if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
+        print(json.dumps(os.path.relpath(os.fsdecode(arguments[0]))), file=notes, flush=True)
+
+
+sys.addaudithook(note)
+"""  # a sitecustomize.py, which Python runs at its start: the words of each process, and every path that it opens
 
 
 def snakemake(folder: Path, *arguments: str, home: Path = ROOT) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "snakemake", "--snakefile", home / "Snakefile", "--configfile", folder / "toy.yaml"]
     command += ["--directory", folder, "--cores", "2", "--workflow-profile", home / "profiles/default"]
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=folder)
+    noted = {"PYTHONPATH": str(folder / "noting"), "OPENED": str(folder / "opened")} if (folder / "noting").is_dir() else {}
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=folder, env=os.environ | noted)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +96,11 @@ def toy(tmp_path_factory) -> Path:
         "seeds": [0, 4],
     }
     (folder / "toy.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    for name in ("noting", "opened"):
+        (folder / name).mkdir()
+    (folder / "noting" / "sitecustomize.py").write_text(NOTES_OPENED)
     run = snakemake(folder)
+    shutil.rmtree(folder / "noting")  # dry runs open nothing
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
     (folder / "said.txt").write_text(run.stderr)
     return folder
@@ -160,6 +185,34 @@ def test_jobs_keep_to_one_thread_and_timings_ran_alone(toy):
     assert {f["threads"] for f in facts} == {1}
 
 
+def words_of(command: list[str]) -> tuple[str, ...]:
+    """A command from `-m` on, without what the shell makes of it: where it writes its log, and the page's commit."""
+    return tuple(
+        itertools.takewhile(lambda word: word not in (">", "--commit"), itertools.dropwhile(lambda w: w != "-m", command))
+    )
+
+
+def test_every_file_of_the_results_that_a_job_opens_is_an_input_or_an_output_of_its_rule(toy):
+    """Snakemake's own record of the inputs and outputs of each job, and what its process opened."""
+    summary = snakemake(toy, "--detailed-summary").stdout.splitlines()
+    declared_of: dict[tuple[str, ...], set[str]] = {}
+    for row in csv.DictReader(summary, delimiter="\t", quoting=csv.QUOTE_NONE):
+        if "python -m" in row["shellcmd"]:
+            known = declared_of.setdefault(words_of(shlex.split(row["shellcmd"])), set())
+            known |= {row["output_file"], *row["input-file(s)"].split(",")}
+    found: dict[tuple[str, ...], set[str]] = {}
+    for noted in (toy / "opened").glob("*.txt"):
+        command, *paths = map(json.loads, noted.read_text().splitlines())
+        if (words := words_of(command)) in declared_of:
+            opened = {path for path in paths if path.startswith("results/")}
+            found[words] = {
+                re.sub(r"/\.([^/]+)\.[0-9a-f]{12}\.\d+\.partial$", r"/\1", path) for path in opened
+            }  # store.replacing
+    assert found.keys() == declared_of.keys() and all(found.values())
+    strange = {" ".join(words): sorted(paths - declared_of[words]) for words, paths in found.items()}
+    assert {command: paths for command, paths in strange.items() if paths} == {}
+
+
 def test_a_second_run_has_nothing_to_do(toy):
     run = snakemake(toy, "-n")
     assert "Nothing to be done" in run.stdout + run.stderr
@@ -197,9 +250,9 @@ def test_fewer_images_of_a_method_restore_again_what_is_scored(toy):
 
 
 def test_an_absent_data_set_is_left_out_and_the_page_says_how_to_get_it(toy, report):
-    remedy = "`python -m datasets.obtain celeba --data-dir nowhere` (or `make celeba`) downloads it"
+    remedy = "`python -m datasets.obtain celeba --data-dir nowhere` downloads it"
     said = [line for line in (toy / "said.txt").read_text().splitlines() if "celeba" in line]
-    assert said[0] == f"celeba is left out: it is not in nowhere; {remedy}"
+    assert said[0] == said[-1] == f"celeba is left out: it is not in nowhere; {remedy}"  # first and last
     page = (report / "index.html").read_text()
     assert "celeba: left out</h2>" in page and html.escape(remedy) in page
     assert not list(toy.glob("results/*/celeba"))

@@ -58,6 +58,9 @@ def main(make: type[Learner]) -> None:
         files.check(named)
         for clean in {args.clean, args.fresh} - {None}:
             files.check_clean(clean, store.load_array(clean), facts)
+        held_out = store.describe(args.held_out, files.KEYS) if args.held_out else {}
+        if args.validation:
+            files.check_clean(args.validation, store.load_array(args.validation), held_out)
         guard(files.with_facts(named), protected_by(args.y))
         check_pair(args, facts)
         where = device.take()
@@ -86,6 +89,7 @@ def main(make: type[Learner]) -> None:
             os.execv(sys.executable, [*sys.orig_argv, "--plain"])
         files.check(named)
         made_of |= {"threads": args.threads, "precision": "bfloat16" if has_bfloat16(where) else "float32"}
+        made_of |= {"held_out": held_out["digests"]["y"]} if "digests" in held_out else {}
         made_of |= {"selected": selection.choose(learner)} if selection else {}
         kept = {name: network for name, network in learner.networks.items() if name not in learner.only_in_training}
         models.save(args.output / "model.pt", kept, images.shape)

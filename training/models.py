@@ -99,7 +99,7 @@ def load(
             at_test(network, batch_statistics).requires_grad_(False)
         return found
     except FileNotFoundError:
-        sys.exit(f"{model}: no such model; train it first (`snakemake {model}`)")
+        sys.exit(f"{model}: no such model; train it first (`{store.making(model)}`)")
     except (AttributeError, EOFError, ImportError, LookupError, RuntimeError, TypeError, ValueError, pickle.PickleError) as error:
         why = next(iter(str(error).splitlines()), "") or type(error).__name__
         sys.exit(f"{model}: not the weights of this method ({why}); delete it and train again")
