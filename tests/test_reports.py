@@ -107,6 +107,7 @@ def results(tmp_path):
                             found["posterior"].append(folder / f"{name}.csv")
                     if seed == 0:
                         np.save(folder / "posterior.npy", rng.random((5, IMAGES, 8, 8, 3)).astype(np.float16))
+                        (folder / "posterior.json").write_text("{}")
                         found["samples"].append(f"{measurement}/{method}={folder / 'posterior.npy'}")
                 if seed in ("", 0):
                     np.save(folder / "test.npy", rng.random((IMAGES, 8, 8, 3)).astype(np.float16))
