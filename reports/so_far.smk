@@ -40,6 +40,13 @@ use rule mse_time as so_far_mse_time with:
         multiext("<results>/report_so_far/{dataset}/mse_time", *FIGURE),
 
 
+use rule pareto as so_far_pareto with:
+    input:
+        methods="<results>/report_so_far/{dataset}/methods.csv",
+    output:
+        expand("<results>/report_so_far/{{dataset}}/{file}", file=PARETO),
+
+
 use rule learning as so_far_learning with:
     input:
         [],
@@ -69,7 +76,7 @@ use rule configuration as so_far_configuration with:
 use rule page as so_far_page with:
     input:
         expand("<results>/report_so_far/{dataset}/{file}", dataset=WITH_SCORES, file=["table.csv", "browser.json"]),
-        expand("<results>/report_so_far/{dataset}/mse_time.png", dataset=TIMED_SO_FAR),
+        expand("<results>/report_so_far/{dataset}/{file}.png", dataset=TIMED_SO_FAR, file=["mse_time", "pareto"]),
         expand("<results>/report_so_far/{dataset}/{file}.png", dataset=CURVES_SO_FAR, file=["learning", "losses"]),
         config="<results>/report_so_far/config.yaml",
     output:
