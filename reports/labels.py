@@ -2,10 +2,10 @@
 
 import numpy as np
 
-DISTANCES = (7, 9, 12, 16, 21, 27, 34, 42, 52, 64, 78, 94)  # of a label's middle from its point, in the unit of all places
 ANGLES = np.radians([*range(45, 360, 90), *range(0, 360, 90), *(angle for angle in range(0, 360, 15) if angle % 45)])
+DISTANCES = (7, 9, 12, 16, 21, 27, 34, 42, 52, 64, 78, 94)  # of a label's middle from its point, in the unit of all places
+AROUND = [r * np.column_stack([np.cos(ANGLES), np.sin(ANGLES)]) for r in DISTANCES]  # diagonals first
 GAP = 0.8  # between labels
-AROUND = np.array([(r * np.cos(angle), r * np.sin(angle)) for r in DISTANCES for angle in ANGLES])  # diagonals first
 
 
 def places(
@@ -20,11 +20,17 @@ def places(
     lower, upper = np.array(within[:2]), np.array(within[2:])
     middles = np.empty((0, 2))
     for point, size in zip(points, sizes, strict=True):
-        tried, half = point + AROUND, size / 2
-        inside = ((tried >= lower + half) & (tried <= upper - half)).all(axis=1)
-        crossing = (np.abs(tried[:, None] - taken) < half + apart).all(axis=2).any(axis=1)
-        upon = (np.abs(tried[:, None] - middles) < half + sizes[: len(middles)] / 2 + GAP).all(axis=2).any(axis=1)
-        free = inside & ~crossing & ~upon
-        best = np.argmax(free if free.any() else inside)  # the first
-        middles = np.vstack([middles, tried[best]])
+        half, nearest = size / 2, None
+        for ring in AROUND:
+            tried = point + ring
+            inside = ((tried >= lower + half) & (tried <= upper - half)).all(axis=1)
+            crossing = (np.abs(tried[:, None] - taken) < half + apart).all(axis=2).any(axis=1)
+            upon = (np.abs(tried[:, None] - middles) < half + sizes[: len(middles)] / 2 + GAP).all(axis=2).any(axis=1)
+            free = inside & ~crossing & ~upon
+            if nearest is None and inside.any():
+                nearest = tried[np.argmax(inside)]  # the first
+            if free.any():
+                nearest = tried[np.argmax(free)]
+                break
+        middles = np.vstack([middles, point if nearest is None else nearest])
     return middles

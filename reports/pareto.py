@@ -78,6 +78,14 @@ def draw_panel(ax, here: pd.DataFrame, numbers: dict[tuple[str, str], int], sear
     return ends
 
 
+def drawn(line: np.ndarray) -> np.ndarray:
+    """Places all along a line [N, 2], of which its corners are given."""
+    if len(line) == 1:
+        return line
+    along = np.linspace(0, len(line) - 1, 100)
+    return np.column_stack([np.interp(along, range(len(line)), axis) for axis in line.T])
+
+
 def draw_numbers(ax, ends: list[tuple]) -> None:
     """The number of each curve at its end, none upon another. The figure has its final layout."""
     points_of = 72 / ax.figure.dpi
@@ -85,9 +93,7 @@ def draw_numbers(ax, ends: list[tuple]) -> None:
     def at(xy) -> np.ndarray:
         return points_of * ax.transData.transform(xy)
 
-    lines = [at(line.get_xydata()) for line in ax.lines if line.get_drawstyle() == "default"]
-    taken = np.vstack([np.column_stack([np.interp(np.linspace(0, len(line) - 1, 200), range(len(line)), axis) for axis in line.T])
-                       for line in lines])  # fmt: skip
+    taken = np.vstack([drawn(at(line.get_xydata())) for line in ax.lines if line.get_drawstyle() == "default"])
     places = np.array([at(xy) for *_, xy in ends])
     sizes = np.array([(0.62 * LETTERS * len(str(number)), 0.8 * LETTERS) for number, *_ in ends])
     box = points_of * ax.bbox.extents
