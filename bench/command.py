@@ -76,14 +76,23 @@ def main(restore: Restorer, sample: Callable | None = None) -> None:
             estimates, measurements = sampled(draw, measured[:SAMPLED_IMAGES], args.samples)
             files.check(inputs)
             store.save_array(args.output, estimates)
-        elif args.timing:
-            estimates, measurements = timed(lambda part: restore(part, **given), measured)
+        elif args.timing is not None:
+            others = {text: functools.partial(restore, **(given | other)) for text, other in args.timing}
+            estimates, measurements = timed(functools.partial(restore, **given), measured, others)
             files.check(inputs)
             store.save_array(args.output, estimates)
         else:
             unaltered = functools.partial(files.check, inputs)
             measurements = restored(lambda part: restore(part, **given), measured, args.output, unaltered)
         store.save_json(args.output.with_suffix(".json"), record | measurements | {"device": machine.device_name()})
+
+
+def setting(schemas: dict, text: str) -> tuple[str, dict]:
+    """`restarts=4` and what it says, {"restarts": 4}."""
+    name, equals, value = text.partition("=")
+    if not equals or name not in schemas:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form OPTION=VALUE; there are {', '.join(schemas) or 'none'}")
+    return text, {name: parser_of(name, {"type": "string"} | schemas[name])(value)}  # one of several texts states no type
 
 
 def parser_for(name: str, restore: Restorer, named: list[str], schemas: dict, with_samples: bool) -> argparse.ArgumentParser:
@@ -97,7 +106,8 @@ def parser_for(name: str, restore: Restorer, named: list[str], schemas: dict, wi
     add("--method", default=name, help="the row's name in the tables (%(default)s)")
     for name, schema in method_facts.EVERY_RESTORATION.items():
         add(f"--{name.replace('_', '-')}", type=parser_of(name, schema), metavar="N", help=schema["description"])
-    add("--timing", action="store_true", help=f"time the first {TIMING_BATCH} images instead")
+    add("--timing", nargs="*", type=functools.partial(setting, schemas), metavar="OPTION=VALUE",
+        help=f"time the first {TIMING_BATCH} images instead, and once more with each of these options")  # fmt: skip
     if with_samples:
         count = {"type": parser_of("samples", {"type": "integer", "minimum": 1}), "nargs": "?", "const": SAMPLES, "metavar": "K"}
         add("--samples", **count,

@@ -23,9 +23,9 @@ METHODS = Path(__file__).parent.parent / "methods"
 def check(config: dict) -> dict:
     """The configuration with every default filled in; the protocol as the text that facts and tables hold. Raises ConfigError.
 
-    Each method comes out as its facts (bench/method_facts.py) with "folder", and with {option: value} for "train" and "restore";
-    of these, "for" holds what is another on some data set. Restorations from elsewhere have "restored" and no folder. "seeds"
-    comes out as {data set: list}.
+    Each method comes out as its facts (bench/method_facts.py) with "folder", and with {option: value} for "train" and "restore"
+    and {option: values} for "timing"; of these, "for" holds what is another on some data set. Restorations from elsewhere have
+    "restored" and no folder. "seeds" comes out as {data set: list}.
     """
     schema = assembled()
     config = dict(config)
@@ -196,8 +196,8 @@ def complete(name: str, given: dict) -> dict:
 
 def submitted(name: str, given: dict) -> dict:
     """The same for restorations that were made elsewhere: no folder, no options but how many of the first images there are."""
-    others = [key for key in ("folder", "like", "model", "train") if key in given]
-    others += [f"for.{dataset}.train" for dataset, options in given.get("for", {}).items() if "train" in options]
+    others = [key for key in ("folder", "like", "model", "train", "timing") if key in given]
+    others += [f"for.{at}.{key}" for at, options in given.get("for", {}).items() for key in ("train", "timing") if key in options]
     if others:
         raise ConfigError(f"methods.{name}.{others[0]}: nothing is run where `restored` names a file; remove one of the two")
     if strange := set(re.findall("{.*?}", given["restored"])) - set(known := ("{dataset}", "{measurement}")):
@@ -211,6 +211,7 @@ def submitted(name: str, given: dict) -> dict:
 def with_options(name: str, method: dict, given: dict) -> dict:
     """A method's facts with the values of its options in the place of their schemas."""
     declared_options = {"train": method["train"], "restore": method["restore"] | method_facts.EVERY_RESTORATION}
+    declared_options["timing"] = {option: several(schema) for option, schema in method["restore"].items()}
     for section, schemas in declared_options.items():
         defaults = {option: schema["default"] for option, schema in schemas.items() if "default" in schema}
         method[section] = defaults | chosen(given.get(section, {}), schemas, f"methods.{name}.{section}")
@@ -223,6 +224,11 @@ def with_options(name: str, method: dict, given: dict) -> dict:
         for dataset, others in given.get("for", {}).items()
     }
     return method
+
+
+def several(schema: dict) -> dict:
+    """The schema of further values of an option."""
+    return {"type": "array", "uniqueItems": True, "items": schema, "description": "a list of values"}
 
 
 def chosen(given: dict, schemas: dict[str, dict], where: str) -> dict:

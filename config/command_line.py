@@ -11,9 +11,9 @@ def flags(options: dict) -> str:
     return " ".join(f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in options.items())
 
 
-def pairs(paths: Iterable[tuple[str, str]]) -> str:
-    """Files with their names: name=path."""
-    return shlex.join(f"{name}={path}" for name, path in paths)
+def pairs(named: Iterable[tuple[str, object]]) -> str:
+    """Files, or values of options, with their names: name=path."""
+    return shlex.join(f"{name}={path}" for name, path in named)
 
 
 def measurement_flags(config: dict, dataset: str, measurement: str) -> str:
@@ -30,5 +30,11 @@ def split_flags(config: dict, dataset: str, split: str) -> str:
 
 
 def options_on(method: dict, section: str, dataset: str) -> dict:
-    """The options of a method's training or restoration on a data set."""
+    """The options of a method's training, restoration or timing on a data set."""
     return method[section] | method["for"].get(dataset, {}).get(section, {})
+
+
+def timed_settings(method: dict, dataset: str) -> list[tuple[str, object]]:
+    """(option, value) of each further setting with which a method's timing batch is restored on a data set."""
+    own, asked = options_on(method, "restore", dataset), options_on(method, "timing", dataset)
+    return [(name, value) for name, values in asked.items() for value in values if value != own.get(name)]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import datasets
 from config.calibration import Speed, calibrated
-from config.command_line import options_on
+from config.command_line import options_on, timed_settings
 from config.rates import ITERATIONS, Rate, differing, rate_of
 from config.runs import Run, Runs
 from config.schema import forward_model
@@ -90,32 +90,44 @@ def jobs_of(config: dict, runs: Runs, dataset: str, run: Run, speed: Speed | Non
         step = rate("train", train)
         took = seconds(step, train["batch_size"], train["steps"])
         found.append(job("models", "model.pt", "train", took, step and step.bytes))
-    iterations = 1
-    for option in ITERATIONS if learned else ():
-        iterations *= restore.get(option, 1)
+
+    def iterations(options: dict) -> int:
+        return math.prod(options.get(option, 1) for option in ITERATIONS if learned)
+
     each, fit = rate("restore", restore), rate("fit", restore)
     first = seconds(fit, images(config, dataset, "train")) if fit else 0.0
-    restored, batch = (seconds(each, number and number * iterations) for number in (few, TIMED))
+    restored = seconds(each, few and few * iterations(restore))
     whole = None if restored is None or first is None else restored + first
     found.append(job("restored", "test.npy", "restore", whole, few and few * size))
     if datasets.has_clean(dataset) and runs.timed(dataset, run):
-        steps = restore.get("steps", 1) if learned else 1
-        took = None if batch is None or first is None else first + timing_seconds(batch, steps)
-        found.append(job("restored", "timing.npy", "timing", took, kept(steps) * TIMED * size))
+        settings = [restore, *({**restore, name: value} for name, value in timed_settings(method, dataset))]
+        steps = [setting.get("steps", 1) if learned else 1 for setting in settings]
+        of_one = [seconds(each, iterations(setting)) for setting in settings]
+        took = None if None in (first, *of_one) else first + sum(map(timing_seconds, of_one, steps))
+        found.append(job("restored", "timing.npy", "timing", took, sum(map(kept, steps)) * TIMED * size))
     if runs.sampled(dataset, run):
         number = POSTERIOR[0] * min(POSTERIOR[1], count or POSTERIOR[1])
         found.append(job("restored", "posterior.npy", "sample", seconds(rate("sample", restore), number), number * size))
     return found
 
 
-def timing_seconds(batch: float, steps: int = 1) -> float:
-    """How long a timing takes whose batch takes so many seconds: its first step to warm up, then as bench/clock.py repeats it.
+def timing_seconds(of_one: float, steps: int = 1, batch: int = TIMED) -> float:
+    """How long a timing takes, by the seconds of one image: the batch and then the image by itself, each with its first step to
+    warm up and as often as bench/clock.py repeats it.
 
-    >>> timing_seconds(0.2), timing_seconds(2.0), timing_seconds(100.0, steps=50)
-    (1.2, 8.0, 102.0)
+    >>> timing_seconds(1.0, batch=2), timing_seconds(2.0, steps=4, batch=10)
+    (14.0, 31.5)
     """
-    runs = max(1, math.ceil(0.5 / batch), min(5, math.ceil(5 / batch))) if batch else 1
-    return batch / steps + runs * batch
+    return sum(took / steps + runs_within(took) * took for took in (batch * of_one, of_one))
+
+
+def runs_within(took: float) -> int:
+    """How often what takes so many seconds is repeated.
+
+    >>> runs_within(0.01), runs_within(0.2), runs_within(2.0), runs_within(100.0)
+    (25, 5, 3, 1)
+    """
+    return max(1, math.ceil(0.25 / took), min(5, math.ceil(5 / took))) if took else 1
 
 
 def kept(steps: int) -> int:

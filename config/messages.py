@@ -12,7 +12,7 @@ from config.jobs import Job
 
 def shown_config(config: dict) -> str:
     """The complete configuration as YAML, without what differs between machines."""
-    parts = ("restored", "seconds", "model", "train", "restore", "for")
+    parts = ("restored", "seconds", "model", "train", "restore", "timing", "for")
     methods = {name: {k: m[k] for k in parts if m.get(k)} for name, m in config["methods"].items()}
     for name, method in config["methods"].items():
         if "restored" in method:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench import method_facts
-from config.command_line import flags, options_on
+from config.command_line import flags, options_on, pairs, timed_settings
 from config.environment import has_gpu
 from config.sees import protocol_inputs
 
@@ -28,6 +28,7 @@ def method_config(config: dict, name: str, home: str) -> dict:
         "seeds": config["seeds"],
         "train": {dataset: flags(options) for dataset, options in train.items()},
         "restore": {dataset: flags(options) for dataset, options in restore.items()},
+        "timing": {dataset: pairs(timed_settings(method, dataset)) for dataset in config["datasets"]},
         "first_images": {dataset: flags(options) for dataset, options in of_all.items()},  # not for timings and samples
         "model": method["model"],
         "protocol": protocol_inputs(config),  # what the protocol adds to the inputs of every training

@@ -48,7 +48,11 @@ rule restore:
         name=config["name"],
         inputs=lambda wildcards, input: flags(input),
         options=lambda wildcards: config["restore"][wildcards.dataset],  # a function, as braces in an option are no wildcard
-        part=lambda wildcards: "--timing" if wildcards.part == "timing" else config["first_images"][wildcards.dataset],
+        part=lambda wildcards: (
+            f"--timing {config['timing'][wildcards.dataset]}"
+            if wildcards.part == "timing"
+            else config["first_images"][wildcards.dataset]
+        ),
         seed=lambda wildcards: f"--seed {wildcards.seed}" if "seed" in wildcards.keys() else "",
         code=lambda wildcards: code_of_method(config["folder"], "restore", module_of(wildcards.measurement)),
     shell:

@@ -232,6 +232,8 @@ def main(arguments: list[str] | None = None) -> None:
             table = pd.DataFrame(means).drop(columns="image")
             table.insert(0, "step", facts["steps"])
             table.insert(1, "seconds", facts["seconds"])
+            table.insert(0, "setting", facts.get("setting", ""))  # which files from before there were several do not have
+            table["seconds_of_one"] = facts.get("seconds_of_one", np.nan)
             for name in ("images", "device", "threads"):
                 table[name] = facts[name]
         else:

@@ -148,6 +148,16 @@ def learning_caption(facts: dict, protocol: str) -> str:
     return caption("learning", protocol, images=facts["images"], without=said)
 
 
+def pareto_caption(facts: dict) -> str:
+    """`facts` as in pareto.json."""
+    said = "".join(f" {capital(title(at, {}))}: {says}." for at, says in facts["says"].items())
+    return caption("pareto", facts["protocol"], device=facts["device"], said=said)
+
+
+def pareto_table_caption(facts: dict) -> str:
+    return caption("pareto_table", facts["protocol"], device=facts["device"], search=facts["search"])
+
+
 def capital(words: str) -> str:
     return words[0].upper() + words[1:]
 

@@ -14,13 +14,14 @@ from typing import NamedTuple
 import pandas as pd
 
 import store
-from reports import captions, files, posterior_table, shown, tables
+from reports import captions, files, front, posterior_table, shown, tables
 from reports.layout import Cell, Grid, Section
 
 FRAMES = ["table.csv", "methods.csv", "differences.csv", "seeds.csv", "training.csv"]
 TABLES = ["table.md", "table.tex", "details.md", "details.tex", "differences.md", "differences.tex", "seeds.md", "seeds.tex"]
 RESTORATIONS = ["restorations.png", "restorations.pdf"]
 MSE_TIME = ["mse_time.png", "mse_time.pdf", "mse_time.json"]
+PARETO = ["pareto.png", "pareto.pdf", "pareto.json", "pareto.csv", "pareto.md", "pareto.tex"]
 LEARNING = ["learning.png", "learning.pdf", "learning.csv"]
 LOSSES = ["losses.png", "losses.pdf"]
 POSTERIOR = ["posterior.csv", "posterior.md", "posterior.tex", "posterior_details.md", "posterior_details.tex",
@@ -114,7 +115,7 @@ def sections(made: dict) -> dict[str, str]:
         "quality": tables,
         "restorations": "restorations" in figures,
         "browser": made["browser"],
-        "time": "mse_time" in figures,
+        "time": "pareto" in figures or "mse_time" in figures,
         "details": tables,
         "differences": tables,
         "seeds": tables and tables["seeds"][0].sections,
@@ -134,8 +135,10 @@ def chapter(
     data set's scores, for links to them. `failed`: jobs of this data set that failed (config/failures.py).
     """
     failed = [each for each in failed if each["dataset"] == name]
-    parts = {"restorations": RESTORATIONS, "mse_time": MSE_TIME, "learning": LEARNING, "losses": LOSSES, "posterior": POSTERIOR}
-    asked = {"restorations": True, "mse_time": True, "learning": learning, "losses": learning, "posterior": posterior}
+    parts = {"restorations": RESTORATIONS, "pareto": PARETO, "mse_time": MSE_TIME, "learning": LEARNING, "losses": LOSSES}
+    parts |= {"posterior": POSTERIOR}
+    asked = dict.fromkeys(("restorations", "pareto", "mse_time"), True)
+    asked |= {"learning": learning, "losses": learning, "posterior": posterior}
     if partial and not (folder / "table.csv").is_file():
         return NOTHING | {"name": name, "protocol": None, "failed": failed}
     facts_of = {part: folder / f"{part}.json" for part, wanted in asked.items() if wanted}
@@ -149,10 +152,11 @@ def chapter(
     must_have(folder, [*links, "notes.json", *(path.name for path in facts_of.values())])
     values, methods, differences, seeds, training = (files.read_csv(folder / frame) for frame in FRAMES)
     facts = {part: store.load_json(path) for part, path in facts_of.items()}
-    stated = (facts[part].get("protocol", "sound") for part in ("restorations", "mse_time") if part in facts)
+    stated = (facts[part].get("protocol", "sound") for part in ("restorations", "pareto", "mse_time") if part in facts)
     protocol = files.one_protocol([shown.protocol_of(values), *stated])
     said = {
         "restorations": lambda facts: captions.caption("restorations", **facts),
+        "pareto": captions.pareto_caption,
         "mse_time": lambda facts: captions.caption("mse_time", **facts),
         "learning": lambda facts: captions.learning_caption(facts, protocol),
         "losses": lambda facts: captions.caption("losses", protocol),
@@ -169,6 +173,9 @@ def chapter(
         "seeds": (tables.seeds_table(values, methods, seeds), captions.caption("seeds", protocol)),
         "training": (tables.training_table(training), captions.caption("training", protocol)),
     }
+    if "pareto" in facts:
+        times = files.read_csv(folder / "pareto.csv").fillna({"setting": "", "search_setting": ""})
+        grids["pareto"] = front.grid(times, facts["pareto"]["search"]), captions.pareto_table_caption(facts["pareto"])
     if "posterior" in facts:
         samples = files.read_csv(folder / "posterior.csv")
         grids["posterior"] = posterior_table.posterior_table(samples, methods), captions.posterior_caption(samples)

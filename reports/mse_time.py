@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib
-import numpy as np
 import pandas as pd
 
 import store
-from reports import files, found, shown
+from reports import files, found, timing
 from reports.facts import device
 
 matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
@@ -49,27 +48,18 @@ class Speedup(NamedTuple):
 def speedup(fast: pd.DataFrame, slow: pd.DataFrame) -> Speedup:
     """How many times the seconds of `fast`'s last estimate `slow` takes to reach its MSE.
 
-    Both hold `seconds` and `mse`, one row an estimate, in order. Between two estimates the curve is a straight line.
+    Both hold `seconds` and `mse`, one row an estimate, in order.
     """
     target, base = fast["mse"].iloc[-1], fast["seconds"].iloc[-1]
-    seconds, mse = slow["seconds"].to_numpy(), slow["mse"].to_numpy()
-    there = np.flatnonzero(mse <= target)
-    if not len(there):
-        relation, reached = "more", seconds[-1]
-    elif there[0] == 0:
-        relation, reached = "at most", seconds[0]
-    else:
-        before, after = there[0] - 1, there[0]
-        share = (mse[before] - target) / (mse[before] - mse[after])
-        relation, reached = "equal", seconds[before] + share * (seconds[after] - seconds[before])
-    return Speedup(relation, float(reached / base), float(target), float(base), float(reached))
+    relation, reached = timing.reach(slow["seconds"], slow["mse"], target)
+    return Speedup(relation, reached / float(base), float(target), float(base), reached)
 
 
-def curves(timing: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+def curves(timings: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
     """{(measurement, method): one row a step, `seconds` and `mse` the medians over seeds}."""
     return {
         cell: rows.groupby("step", as_index=False)[["seconds", "mse"]].median()
-        for cell, rows in timing.groupby(["measurement", "method"], sort=False)
+        for cell, rows in timings.groupby(["measurement", "method"], sort=False)
     }
 
 
@@ -114,10 +104,10 @@ def legend(figure: plt.Figure, handles: list[plt.Line2D], labels: list[str]) -> 
         text.set_parse_math(False)
 
 
-def draw(timing: pd.DataFrame, measurements, methods, titles, speedups: dict[str, Speedup], compared) -> plt.Figure:
+def draw(timings: pd.DataFrame, measurements, methods, titles, speedups: dict[str, Speedup], compared) -> plt.Figure:
     styles = looks(methods, compared)
     pair = [files.title(method, titles) for method in compared]
-    of_cell = curves(timing)
+    of_cell = curves(timings)
     across = min(PANELS, len(measurements))
     down = -(-len(measurements) // across)
     size = (3.7 * across + 1.6, 3.5 * down + 0.3)
@@ -132,14 +122,14 @@ def draw(timing: pd.DataFrame, measurements, methods, titles, speedups: dict[str
         ax.set_title(files.title(measurement, {}), loc="left", fontsize=11, fontweight="bold", pad=32 if speedups else 8)
     for ax in axes[:, 0]:
         ax.set_ylabel("MSE")
-    drawn = [method for method in methods if method in set(timing["method"])]
-    iterative = set(timing["method"][timing["step"] > 1])
+    drawn = [method for method in methods if method in set(timings["method"])]
+    iterative = set(timings["method"][timings["step"] > 1])
     handles = [plt.Line2D([], [], **styles[m], linestyle="-" if m in iterative else "none") for m in drawn]
     labels = [files.title(method, titles) for method in drawn]
     legend(figure, handles, labels)
-    devices = "; ".join(dict.fromkeys(map(device, timing.to_dict("records"))))
-    images = " or ".join(f"{n:,}" for n in timing["images"].unique())
-    protocol = files.one_protocol(timing["protocol"])
+    devices = "; ".join(dict.fromkeys(map(device, timings.to_dict("records"))))
+    images = " or ".join(f"{n:,}" for n in timings["images"].unique())
+    protocol = files.one_protocol(timings["protocol"])
     note = "" if protocol == "sound" else f"Protocol: {protocol}. "
     note += f"Batch of {images} images. MSE on [0, 1]; ×4 for [-1, 1]. Timed on {devices}."
     figure.supxlabel("\n".join(textwrap.wrap(note, int(15 * size[0]))), fontsize=8, color="0.25")
@@ -164,10 +154,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     with store.clear_errors():
         paths = found.of_runs(given, "scores", "timing.csv") if given.results else given.timing
-        timing = files.read_cells(paths, files.TIMING, given.dataset, given.measurements, given.order)
-        protocol = files.one_protocol(timing["protocol"])
-        timing["mse"] = timing[shown.column_of("mse", timing.columns, protocol)]
-        of_cell = curves(timing)
+        timings = timing.own(timing.read(paths, given.dataset, given.measurements, given.order))
+        protocol = files.one_protocol(timings["protocol"])
+        of_cell = curves(timings)
         speedups = {
             measurement: speedup(of_cell[measurement, given.fast], of_cell[measurement, given.slow])
             for measurement in given.measurements
@@ -175,12 +164,12 @@ def main(arguments: list[str] | None = None) -> None:
         }
         compared = [given.fast, given.slow]
         pair = [files.title(method, given.titles) for method in compared]
-        figure = draw(timing, given.measurements, given.order, given.titles, speedups, compared)
+        figure = draw(timings, given.measurements, given.order, given.titles, speedups, compared)
         files.save_figure(figure, given.output)
         facts = {
             "dataset": given.dataset,
             "protocol": protocol,
-            "images": int(timing["images"].max()),
+            "images": int(timings["images"].max()),
             "fast": pair[0],
             "slow": pair[1],
             "speedups": {name: speed._asdict() | {"says": speed.says(*pair)} for name, speed in speedups.items()},

@@ -13,7 +13,7 @@ rule published:
     input:
         expand("<results>/{dataset}/table.csv", dataset=MERGED),
         expand("<results>/{dataset}/learning.png", dataset=[name for name in MERGED if name in WITH_CURVES]),
-        expand("<results>/{dataset}/mse_time.png", dataset=TIMED),
+        expand("<results>/{dataset}/{file}.png", dataset=TIMED, file=["mse_time", "pareto"]),
         expand("<results>/{dataset}/posterior.csv", dataset=WITH_SAMPLES),
 
 
@@ -35,6 +35,15 @@ use rule mse_time as published_mse_time with:
         multiext("<results>/{dataset}/mse_time", *FIGURE),
     log:
         ".cache/published/{dataset}.mse_time.log",
+
+
+use rule pareto as published_pareto with:
+    input:
+        methods="<results>/{dataset}/methods.csv",
+    output:
+        expand("<results>/{{dataset}}/{file}", file=PARETO),
+    log:
+        ".cache/published/{dataset}.pareto.log",
 
 
 use rule learning as published_learning with:

@@ -11,9 +11,10 @@ TABLES = [f"{name}.csv" for name in ("table", "differences", "seeds", "methods",
 TABLES += [f"{name}.{end}" for name in ("table", "details", "differences", "seeds") for end in ("md", "tex")]
 TABLES += ["notes.json", "summary.txt"]
 FIGURE = [".png", ".pdf", ".json"]
-RESTORATIONS, MSE_TIME, LEARNING, LOSSES, SAMPLES = (
-    [f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time", "learning", "losses", "posterior")
+RESTORATIONS, MSE_TIME, PARETO, LEARNING, LOSSES, SAMPLES = (
+    [f"{name}{end}" for end in FIGURE] for name in ("restorations", "mse_time", "pareto", "learning", "losses", "posterior")
 )
+PARETO += [f"pareto{end}" for end in (".csv", ".md", ".tex")]
 LEARNING.append("learning.csv")
 POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex")]
 POSTERIOR += [f"posterior_{name}" for name in ("details.md", "details.tex", "calibration.png", "calibration.pdf")]
@@ -27,6 +28,7 @@ OF_SCORES = {
     name: [
         *TABLES,
         *MSE_TIME,
+        *PARETO,
         "browser.json",
         *([*LEARNING, *LOSSES] if name in WITH_CURVES else []),
         *([*POSTERIOR, *SAMPLES] if name in WITH_POSTERIOR else []),
@@ -130,6 +132,28 @@ rule mse_time:
     shell:
         "python -m reports.mse_time --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
+
+
+rule pareto:
+    input:
+        timing=RUNS.files("scores", "timing.csv", RUNS.timed),
+        methods="<results>/report/{dataset}/methods.csv",
+    output:
+        *of_report(config["results"], PARETO),
+    log:
+        "<logs>/report/{dataset}.pareto.log",
+    conda:
+        "../environment.yml"
+    params:
+        results=lambda wildcards: config["results"],
+        runs=RUNS.names(RUNS.timed),
+        order=" ".join(config["methods"]),
+        measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
+        stem=subpath(output[0], strip_suffix=".png"),
+        code=code_of("reports.pareto", "reports/captions"),
+    shell:
+        "python -m reports.pareto --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} "
+        "--methods {input.methods:q} --order {params.order:q} --measurements {params.measurements:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule posterior:

@@ -40,6 +40,13 @@ use rule mse_time as so_far_mse_time with:
         multiext("<results>/report_so_far/{dataset}/mse_time", *FIGURE),
 
 
+use rule pareto as so_far_pareto with:
+    input:
+        methods="<results>/report_so_far/{dataset}/methods.csv",
+    output:
+        expand("<results>/report_so_far/{{dataset}}/{file}", file=PARETO),
+
+
 use rule learning as so_far_learning with:
     input:
         [],
@@ -69,7 +76,7 @@ use rule configuration as so_far_configuration with:
 use rule page as so_far_page with:
     input:
         expand("<results>/report_so_far/{dataset}/{file}", dataset=WITH_SCORES, file=[*TABLES, "browser.json"]),
-        expand("<results>/report_so_far/{dataset}/{file}", dataset=TIMED_SO_FAR, file=MSE_TIME),
+        expand("<results>/report_so_far/{dataset}/{file}", dataset=TIMED_SO_FAR, file=[*MSE_TIME, *PARETO]),
         expand("<results>/report_so_far/{dataset}/{file}", dataset=CURVES_SO_FAR, file=[*LEARNING, *LOSSES]),
         config="<results>/report_so_far/config.yaml",
     output:

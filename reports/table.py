@@ -13,7 +13,7 @@ details.md, .tex   the metrics that are declared for the details, and those of t
                    as handed in, or with the observed values pasted in (reports/shown.py)
 differences.*      also as .md and .tex: differences and ranks of the main metrics
 seeds.*            likewise: the main metrics of each seed
-summary.txt        PSNR / SSIM for a terminal
+summary.txt        PSNR / SSIM for a terminal, and how long a search takes to the error of the best row (reports/front.py)
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pathlib import Path
 import protocols
 import store
 from metrics.declared import PASTED
-from reports import captions, facts, files, found, seeds, shown, statistics, tables, writers
+from reports import captions, facts, files, found, front, seeds, shown, statistics, tables, timing, writers
 from reports.bootstrap import Bootstrap
 
 
@@ -102,14 +102,14 @@ def main(arguments: list[str] | None = None) -> None:
         not_yet = find(given) if given.results else []
         inside = (given.dataset, given.measurements, given.order)
         scores = files.read_scores(given.scores, False, *inside)
-        timing = files.read_cells(given.timing, files.TIMING, *inside)
+        timings = timing.read(given.timing, *inside)
         training = facts.train_facts(given.models, given.titles)
-        protocol = files.one_protocol(name for frame in (scores, timing, training) for name in frame.get("protocol", ()))
+        protocol = files.one_protocol(name for frame in (scores, timings, training) for name in frame.get("protocol", ()))
         replicates = {name: Bootstrap(statistics.by_image(scores, name, given.order)) for name in given.measurements}
         values = statistics.summarise(scores, replicates, given.order).assign(protocol=protocol)
         values = values.merge(facts.published(), how="left", on=["dataset", "measurement", "method", "metric"])
         values["ceiling"] = values["metric"].map(ceilings(given.ceilings)).astype(float)
-        methods = facts.method_facts(values, timing, training, given.sees, given.order, given.titles)
+        methods = facts.method_facts(values, timing.own(timings), training, given.sees, given.order, given.titles)
 
         unsupervised = set(methods["method"][~methods["clean"].isin([*facts.CONTROLS, "submitted"])])
         values = statistics.placed(values, replicates, unsupervised)
@@ -132,7 +132,9 @@ def main(arguments: list[str] | None = None) -> None:
         for name, (grid, below) in grids.items():
             files.write(given.output / f"{name}.md", writers.markdown(grid, below))
             files.write(given.output / f"{name}.tex", writers.latex(grid, below, f"tab:{given.dataset}-{name}"))
-        files.write(given.output / "summary.txt", summary(values, methods, given.dataset))
+        points = front.points(timings, methods)
+        to_errors = front.for_terminal(front.says(points, front.rows(points)))
+        files.write(given.output / "summary.txt", summary(values, methods, given.dataset) + to_errors)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ CONFIG = {
         "acsg": {
             "train": {"steps": 5, "batch_size": 16},
             "restore": {"steps": 9},
+            "timing": {"restarts": [1, 2]},
             "for": {"mnist": {"train": {"steps": 8}, "restore": {"restarts": 3, "first_images": 20}}},
         },
         "few": {"like": "supervised", "train": {"steps": 6}, "for": {"mnist5k": {"train": {"batch_size": 4}}}},
@@ -61,7 +62,11 @@ def test_every_data_set_has_its_own_seeds(commands):
     for method in ("acsg", "supervised"):
         lines = [line for line in commands if f"methods.{method}.train" in line]
         assert {tuple(values(line, "y")[0].split("/")[2:4] + values(line, "seed")) for line in lines} == RUNS
-    timed = {(values(line, "y")[0].split("/")[2], *values(line, "seed")) for line in commands if " --timing --seed" in line}
+    timed = {
+        (values(line, "y")[0].split("/")[2], *values(line, "seed"))
+        for line in commands
+        if " --timing " in line and "--seed" in line
+    }
     assert timed == {("mnist5k", "4"), ("mnist", "7")}  # of each the first
 
 
@@ -85,6 +90,15 @@ def test_the_first_images_alone_are_restored_and_timings_and_samples_do_not_chan
     few = {("mnist5k", "mean_image", "test", "7"), ("mnist", "mean_image", "test", "7"), ("mnist", "acsg", "test", "20")}
     assert {each for each in restored if each[3]} == few
     assert {"test", "timing", "posterior"} == {each[2] for each in restored}
+
+
+def test_a_timing_names_the_other_settings_and_not_the_row_s_own(commands):
+    given = {
+        (re.search(r"restored/(\w+)", line)[1], match[1])
+        for line in commands
+        if (match := re.search(r"--timing (restarts.*?) --", line))
+    }
+    assert given == {("mnist5k", "restarts=1"), ("mnist", "restarts=1 restarts=2")}  # which is 2 by default, and 3 on mnist
 
 
 def test_what_the_report_shows_describes_the_same_run():

@@ -106,6 +106,14 @@ def test_samples_are_of_every_seed_and_timings_of_the_first(toy):
     assert timed[0].bytes == kept(20) * 64 * 784 * 2
 
 
+def test_a_timing_with_other_settings_costs_each_of_them(toy, tmp_path):
+    config, runs, jobs = toy
+    config["methods"]["acsg"]["timing"] = {"restarts": [1, 3], "steps": [2]}  # 3 is the row's own
+    (timing,) = [job for job in plan(config, runs) if job.part == "timing" and job.method == "acsg"]
+    assert timing.seconds == pytest.approx(sum(timing_seconds(0.001 * n, steps) for n, steps in ((60, 20), (20, 20), (6, 2))))
+    assert timing.bytes == (2 * kept(20) + kept(2)) * 64 * 784 * 2
+
+
 def test_a_slower_machine_takes_longer_by_its_own_two_numbers(toy):
     config, runs, jobs = toy
     slower = {job.path: job for job in plan(config, runs, {"networks": 0.2, "arrays": 0.05})}
@@ -158,12 +166,12 @@ def test_a_timing_takes_as_long_and_keeps_as_much_as_the_clock_does(seconds, ste
 
     def restore(measured):
         for _ in range(steps):
-            now[0] += seconds / steps
+            now[0] += len(measured.y) * seconds / steps
             yield measured.y
 
     y = np.zeros((3, 4, 4, 1), np.float32)
     estimates, _ = timed(restore, Measured(y, from_facts({"family": "add_noise", "options": {"sigma": 0.2}})))
-    assert now[0] == pytest.approx(timing_seconds(seconds, steps)) and len(estimates) == kept(steps)
+    assert now[0] == pytest.approx(timing_seconds(seconds, steps, batch=3)) and len(estimates) == kept(steps)
 
 
 @pytest.mark.parametrize("name", [name for name in datasets.names() if datasets.images(name)])

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -263,6 +264,8 @@ def test_timing_writes_a_point_for_each_kept_step(world, command, tmp_path, meth
     assert images.dtype == np.float16 and images.shape == (len(steps), IMAGES, 28, 28, 1)
     assert len(seconds) == len(steps) and seconds[0] > 0 and (np.diff(seconds) > 0).all()
     assert steps[0] == 1 and steps[-1] == len(estimates) and facts["images"] == IMAGES
+    assert facts["setting"] == [""] * len(steps)
+    assert len(facts["seconds_of_one"]) == len(steps) and (np.diff([0, *facts["seconds_of_one"]]) > 0).all()
     assert all(b >= 1.1 * a for a, b in zip(steps[:-2], steps[1:-1], strict=True))
     for step, image in zip(steps, images, strict=True):
         np.testing.assert_allclose(image, estimates[step - 1].clip(0, 1), atol=1e-3)
@@ -500,6 +503,57 @@ def test_a_method_that_yields_nothing_is_told_so(bench, tmp_path):
     with pytest.raises(SystemExit, match="^the method yields no estimate$"):
         bench(lambda part: iter(()), measured, *to)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_search_is_timed_with_other_options_too(world, command, tmp_path):
+    """After its own estimates come those with each other option, as if it had been run with that one."""
+    family = applies_to("acsg")[0]
+    given = world.inputs("acsg", family) | {"steps": 4, "restarts": 1, "output": tmp_path / "timing.npy", "seed": 0}
+    outcome = command("methods.acsg.restore", *flags(given), "--timing", "restarts=3", "steps=2", "loss=features")
+    assert outcome.code == 0, outcome.err
+    images, facts = np.load(tmp_path / "timing.npy"), json.loads((tmp_path / "timing.json").read_text())
+    settings = [""] * 4 + ["restarts=3"] * 4 + ["steps=2"] * 2 + ["loss=features"] * 4
+    assert facts["setting"] == settings and facts["steps"] == [1, 2, 3, 4] * 2 + [1, 2] + [1, 2, 3, 4]
+    assert facts["options"]["restarts"] == 1 and len(images) == len(facts["seconds"]) == len(facts["seconds_of_one"]) == 14
+    command("methods.acsg.restore", *flags(given | {"restarts": 3, "output": tmp_path / "other.npy"}), "--timing")
+    np.testing.assert_array_equal(images[4:8], np.load(tmp_path / "other.npy"))
+    assert not np.array_equal(images[4:8], images[:4])
+    np.testing.assert_array_equal(images[8:10], images[:2])
+
+
+@pytest.mark.parametrize("asked", ["restarts", "starts=3", "restarts=0", "loss=none"])
+def test_a_setting_that_is_none_is_refused(command, tmp_path, asked):
+    given = {"y": "none", "model": "none", "output": tmp_path / "timing.npy"}
+    outcome = command("methods.acsg.restore", *flags(given), "--timing", asked)
+    assert outcome.code == 2 and asked.partition("=")[0] in outcome.err.splitlines()[-1]
+
+
+def test_one_image_is_timed_by_itself_and_may_end_earlier():
+    """Each step of an image takes 2 ms; a batch takes a step for each of its images."""
+    sizes = []
+
+    def restore(measured):
+        sizes.append(len(measured.y))
+        for _ in measured.y:
+            time.sleep(0.002)
+            yield measured.y
+
+    estimates, facts = timed(restore, noisy((4, 8, 8, 1)))
+    assert len(estimates) == 4 and set(sizes) == {4, 1} and facts["images"] == 4
+    assert facts["seconds"][-1] >= 0.008 and len(set(facts["seconds_of_one"])) == 1
+    assert 0.002 <= facts["seconds_of_one"][0] < facts["seconds"][-1]
+
+
+def test_with_batch_statistics_no_image_is_timed_by_itself():
+    measured = Measured(noisy((4, 8, 8, 1)).y, AddNoise(0.1), protocol=frozenset({"batch_statistics"}))
+    sizes = set()
+
+    def restore(part):
+        sizes.add(len(part.y))
+        yield part.y
+
+    _, facts = timed(restore, measured)
+    assert sizes == {4} and "seconds_of_one" not in facts
 
 
 def test_timing_needs_no_psutil(monkeypatch):

@@ -221,6 +221,7 @@ def made(
     facts = {"method": "dice", "dataset": "made", "measurement": "some", "seed": seed, "options": {}, "threads": 2}
     facts["protocol"] = protocol
     taken = {"steps": [1, 2, 40][:steps], "seconds": [0.25, 0.5, 10.0][:steps], "runs": 5, "images": batch, "others_busy": 0.0}
+    taken |= {"setting": ["", "", "steps=40"][:steps], "seconds_of_one": [0.1, 0.2, 0.3][:steps]}
     store.save_json(tmp_path / "estimates.json", facts | (taken if steps else {"seconds": 1.5}) | {"device": "a processor, old"})
     places = {"clean": "clean", "y": "test.y", "side-info": "test.side_info", "shown": "train.shown", "estimates": "estimates"}
     flags = [text for name, stem in places.items() for text in (f"--{name}", str(tmp_path / f"{stem}.npy"))]
@@ -271,7 +272,8 @@ def test_a_timing_batch_has_a_row_per_step(tmp_path):
     done = run(args)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert {*TIMING, "protocol", "digest", *METRICS} == set(table)
+    assert {*TIMING, "setting", "seconds_of_one", "protocol", "digest", *METRICS} == set(table)
+    assert list(table["setting"].fillna("")) == ["", "", "steps=40"] and list(table["seconds_of_one"]) == [0.1, 0.2, 0.3]
     assert list(table["step"]) == [1, 2, 40] and list(table["seconds"]) == [0.25, 0.5, 10]
     same = {"dataset": "made", "measurement": "some", "method": "dice", "seed": 3, "images": 3, "threads": 2}
     assert (table[[*same, "device"]] == [*same.values(), "a processor, old"]).all(axis=None)
@@ -282,6 +284,14 @@ def test_a_timing_batch_has_a_row_per_step(tmp_path):
     for name, square in {"mse_observed": error, "consistency": distance}.items():
         seen = [[e[np.broadcast_to(m, e.shape)].mean() for e, m in zip(s, arrays["side_info"][:3], strict=True)] for s in square]
         np.testing.assert_allclose(table[name], np.mean(seen, 1), rtol=1e-6)
+
+
+def test_a_timing_from_before_images_were_timed_alone_has_no_such_times(tmp_path):
+    args, _ = made(tmp_path, PATCH, steps=3)
+    facts = store.load_json(tmp_path / "estimates.json")
+    store.save_json(tmp_path / "estimates.json", {k: v for k, v in facts.items() if k not in ("setting", "seconds_of_one")})
+    quality.main(args)
+    assert pd.read_csv(tmp_path / "scores.csv")[["setting", "seconds_of_one"]].isna().all(axis=None)
 
 
 def test_a_method_without_seed_has_an_empty_one(tmp_path):
@@ -410,7 +420,7 @@ def test_a_timing_batch_under_the_paper_s_protocol_is_a_mosaic_at_every_step(tmp
     args, arrays = made(tmp_path, PATCH, steps=2, protocol="paper", n=66, batch=64)
     quality.main(args)
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert {*TIMING, "protocol", "digest", *MOSAIC_METRICS} == set(table)
+    assert {*TIMING, "setting", "seconds_of_one", "protocol", "digest", *MOSAIC_METRICS} == set(table)
     error = ((arrays["clean"][:64] / 255 - arrays["estimates"].astype(float)) ** 2).mean((1, 2, 3, 4))
     np.testing.assert_allclose(table["psnr"], -10 * np.log10(error), rtol=1e-6)
 

@@ -21,6 +21,7 @@ from reports import (
     files,
     mse_time,
     page,
+    pareto,
     posterior,
     posterior_samples,
     restorations,
@@ -149,6 +150,7 @@ def report(results, tmp_path):
     run_table(results, output)
     run(restorations, results, output / "restorations", "clean", "measured", "restored", images=4)
     run(mse_time, results, output / "mse_time", "timing")
+    run(pareto, results, output / "pareto", "timing", methods=output / "methods.csv")
     restorations.plt.close("all")
     return output
 
@@ -793,8 +795,9 @@ def test_a_method_that_sees_two_measurements_stands_apart_and_competes_with_none
     assert psnr["best"].fillna("")["add_noise", "ambient_vaegan"] == "" and psnr["best"]["add_noise", "acsg"] in ("best", "tied")
 
 
-def test_summary_fits_a_terminal(report):
+def test_summary_fits_a_terminal_and_says_how_long_the_search_takes(report):
     text = (report / "summary.txt").read_text()
+    assert "drop patch: acsg is at or below the MSE of" in text and "add noise: acsg" in text
     assert max(map(len, text.splitlines())) <= 78 and "supervised" in text
 
 
@@ -810,7 +813,7 @@ def test_latex_braces_and_rows_match(report):
 
 
 def test_figures_and_their_facts(report):
-    for stem in ("restorations", "mse_time"):
+    for stem in ("restorations", "pareto", "mse_time"):
         assert (report / f"{stem}.png").read_bytes().startswith(b"\x89PNG")
         assert (report / f"{stem}.pdf").read_bytes().startswith(b"%PDF")
     assert json.loads((report / "restorations.json").read_text())["images"] == 4
@@ -976,6 +979,7 @@ def paper_report(results, tmp_path):
     run(table, results, output, "scores", "timing", "models", sees=json.dumps(PAPER_SEES))
     run(restorations, results, output / "restorations", "clean", "measured", "restored", images=4)
     run(mse_time, results, output / "mse_time", "timing")
+    run(pareto, results, output / "pareto", "timing", methods=output / "methods.csv")
     return output
 
 
@@ -990,13 +994,13 @@ def page_of(tmp_path, *folders):
 def test_a_report_says_its_protocol_wherever_it_is_read(paper_report, tmp_path):
     html = page_of(tmp_path, paper_report)
     assert "<b>Protocol: paper</b> (as in the original" in html and "Protocol: sound" not in html
-    assert html.count("Protocol: paper. ") == 7  # each caption
+    assert html.count("Protocol: paper. ") == 9  # each caption
     for name in (f"{stem}.{end}" for stem in ("table", "details", "differences", "seeds") for end in ("md", "tex")):
         assert "Protocol: paper. " in (paper_report / name).read_text()
     assert "protocol paper" in (paper_report / "summary.txt").read_text().splitlines()[0]
     for name in ("table", "training"):
         assert set(pd.read_csv(paper_report / f"{name}.csv")["protocol"]) == {"paper"}
-    for name in ("restorations", "mse_time"):
+    for name in ("restorations", "pareto", "mse_time"):
         assert json.loads((paper_report / f"{name}.json").read_text())["protocol"] == "paper"
     assert "one corrupted measurement of every" not in html and "never see a clean image" not in html
 
@@ -1051,7 +1055,7 @@ def test_figures_and_pages_of_mixed_protocols_are_refused(results, report, tmp_p
     (other := tmp_path / "other").mkdir()
     for path in sound.iterdir():
         shutil.copy(path, other)
-    for name in ("restorations", "mse_time"):
+    for name in ("restorations", "pareto", "mse_time"):
         store.save_json(other / f"{name}.json", store.load_json(other / f"{name}.json") | {"protocol": "paper"})
     pd.read_csv(other / "table.csv").assign(protocol="paper").to_csv(other / "table.csv", index=False)
     assert "together" in fails(page_of, tmp_path, sound, other)

@@ -222,6 +222,7 @@ def test_measurements_that_are_not_what_their_facts_say_are_not_handed_out(tmp_p
     ("given", "said"),
     [
         ({"restored": "x.npy", "like": "median"}, "methods.mine.like: nothing is run where `restored` names a file"),
+        ({"restored": "x.npy", "timing": {}}, "methods.mine.timing: nothing is run where `restored` names a file"),
         ({"restored": "x.npy", "train": {"steps": 3}}, "methods.mine.train: nothing is run"),
         ({"restored": "x.npy", "for": {"mnist5k": {"train": {}}}}, "methods.mine.for.mnist5k.train: nothing is run"),
         ({"restored": "x.npy", "restore": {"steps": 3}}, "methods.mine.restore.steps: no such key"),

@@ -118,7 +118,16 @@ def rows(path: Path) -> list[dict]:
 
 def test_the_report_is_complete(report):
     assert (report / "index.html").stat().st_size > 50_000
-    for name in ("table.md", "table.tex", "restorations.png", "restorations.pdf", "mse_time.png", "summary.txt"):
+    for name in (
+        "table.md",
+        "table.tex",
+        "restorations.png",
+        "restorations.pdf",
+        "mse_time.png",
+        "pareto.png",
+        "pareto.md",
+        "summary.txt",
+    ):
         assert (report / "mnist5k" / name).stat().st_size > 0
 
 
