@@ -17,8 +17,9 @@ measurements: .venv/ready  ## what a method elsewhere needs to be scored here, i
 	$(BIN)/snakemake measurements --cores $(CORES) --configfile $(CONFIG)
 
 new-method: KIND ?= classical
-new-method: .venv/ready  ## a method to start from, methods/NAME: make new-method NAME=mine KIND=learned (or classical)
+new-method: .venv/ready  ## a method to start from, methods/NAME, and its page: make new-method NAME=mine KIND=learned (or classical)
 	$(BIN)/python -m methods.new $(NAME) --kind $(KIND)
+	$(BIN)/python -m config.method_pages
 
 method-pages: .venv/ready  ## docs/methods and the README's list once more, from docstrings, rules, method.yaml and rates
 	$(BIN)/python -m config.method_pages
