@@ -9,7 +9,7 @@ from snakemake.utils import min_version
 
 min_version("9.18")
 sys.path.insert(0, workflow.basedir)
-from config.environment import complete_config, cores, run_from  # the folder config/, not the dictionary
+from config.environment import at_once, complete_config, elsewhere, limit_gpus, run_from  # the folder config/, not the dictionary
 from config.failures import failed_file, report_so_far
 from config.jobs import to_run
 from config.messages import print_outcome, print_start
@@ -25,6 +25,7 @@ if "datasets" not in config:
 ASKED = copy.deepcopy(config)
 config = complete_config(config, workflow.configfiles)
 run_from(workflow.basedir, config)
+limit_gpus(workflow)
 
 
 pathvars:
@@ -83,7 +84,7 @@ include: "submissions/rules.smk"
 
 onstart:
     jobs = to_run(workflow, config, RUNS)
-    print_start(config, jobs, cores(workflow, "timing"))
+    print_start(config, jobs, at_once(workflow), elsewhere(workflow))
     follow(workflow, {job.path: job.seconds for job in jobs})
 
 

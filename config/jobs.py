@@ -65,47 +65,65 @@ def to_run(workflow, config: dict, runs: Runs) -> list[Job]:
 
 
 def jobs_of(config: dict, runs: Runs, dataset: str, run: Run, speed: Speed | None) -> list[Job]:
-    method, learned = config["methods"][run.method], runs.learned(dataset, run)
+    method = config["methods"][run.method]
     if "restored" in method:
         return []  # a file is checked and copied
     train, restore = (options_on(method, part, dataset) for part in ("train", "restore"))
-    count, kind = images(config, dataset, "test"), "networks" if learned else "arrays"
+    count, size = images(config, dataset, "test"), FLOAT16 * values(dataset)
     few = min(count, restore.get("first_images", count)) if count else None
-    size = FLOAT16 * values(dataset)
 
-    def rate(part: str, options: dict) -> Rate | None:
-        section = "train" if part == "train" else "restore"
-        return rate_of(part, method, datasets.of(dataset).SHAPE, differing(method, section, options), run.measurement)
-
-    def seconds(rate: Rate | None, number: float | None, times: float = 1) -> float | None:
-        if rate is None or number is None:
-            return None
-        return times * rate.seconds(number) * (speed[kind] / getattr(rate, kind) if speed else 1)
-
-    def job(stop: str, file: str, part: str, seconds: float | None, bytes: float | None) -> Job:
+    def job(stop: str, file: str, part: str, bytes: float | None) -> Job:
+        seconds = seconds_of(config, method, part, dataset, run.measurement, speed)
         return Job(runs.path(stop, dataset, run, file), part, dataset, run.method, seconds, bytes)
 
     found = []
-    if learned:
-        step = rate("train", train)
-        took = seconds(step, train["batch_size"], train["steps"])
-        found.append(job("models", "model.pt", "train", took, step and step.bytes))
-    iterations = 1
-    for option in ITERATIONS if learned else ():
-        iterations *= restore.get(option, 1)
-    each, fit = rate("restore", restore), rate("fit", restore)
-    first = seconds(fit, images(config, dataset, "train")) if fit else 0.0
-    restored, batch = (seconds(each, number and number * iterations) for number in (few, TIMED))
-    whole = None if restored is None or first is None else restored + first
-    found.append(job("restored", "test.npy", "restore", whole, few and few * size))
+    if runs.learned(dataset, run):
+        step = rate("train", method, dataset, run.measurement, train)
+        found.append(job("models", "model.pt", "train", step and step.bytes))
+    found.append(job("restored", "test.npy", "restore", few and few * size))
     if datasets.has_clean(dataset) and runs.timed(dataset, run):
-        steps = restore.get("steps", 1) if learned else 1
-        took = None if batch is None or first is None else first + timing_seconds(batch, steps)
-        found.append(job("restored", "timing.npy", "timing", took, kept(steps) * TIMED * size))
+        steps = restore.get("steps", 1) if method["learned"] else 1
+        found.append(job("restored", "timing.npy", "timing", kept(steps) * TIMED * size))
     if runs.sampled(dataset, run):
-        number = POSTERIOR[0] * min(POSTERIOR[1], count or POSTERIOR[1])
-        found.append(job("restored", "posterior.npy", "sample", seconds(rate("sample", restore), number), number * size))
+        found.append(job("restored", "posterior.npy", "sample", sampled(count) * size))
     return found
+
+
+def rate(part: str, method: dict, dataset: str, measurement: str, options: dict) -> Rate | None:
+    section = "train" if part == "train" else "restore"
+    return rate_of(part, method, datasets.of(dataset).SHAPE, differing(method, section, options), measurement)
+
+
+def sampled(count: int | None) -> int:
+    """How many posterior samples are drawn of so many test images."""
+    return POSTERIOR[0] * min(POSTERIOR[1], count or POSTERIOR[1])
+
+
+def seconds_of(config: dict, method: dict, part: str, dataset: str, measurement: str, speed: Speed | None = None) -> float | None:
+    """How long a job of a method takes on one core, `part` as in `Job`; None where no rate or number of images is known."""
+    options, kind = options_on(method, "train" if part == "train" else "restore", dataset), "arrays"
+    if method["learned"]:
+        kind = "networks"
+
+    def seconds(of: str, number: float | None, times: float = 1) -> float | None:
+        found = rate(of, method, dataset, measurement, options)
+        if found is None or number is None:
+            return None
+        return times * found.seconds(number) * (speed[kind] / getattr(found, kind) if speed else 1)
+
+    count = images(config, dataset, "test")
+    if part == "train":
+        return seconds("train", options["batch_size"], options["steps"])
+    if part == "sample":
+        return seconds("sample", sampled(count))
+    iterations = math.prod(options.get(option, 1) for option in ITERATIONS) if method["learned"] else 1
+    fitted = rate("fit", method, dataset, measurement, options)
+    first = seconds("fit", images(config, dataset, "train")) if fitted else 0.0
+    number = TIMED if part == "timing" else count and min(count, options.get("first_images", count))
+    each = seconds("restore", number and number * iterations)
+    if each is None or first is None:
+        return None
+    return first + (timing_seconds(each, options.get("steps", 1) if method["learned"] else 1) if part == "timing" else each)
 
 
 def timing_seconds(batch: float, steps: int = 1) -> float:

@@ -17,7 +17,6 @@ rule clean:
     priority: PREPARES
     conda:
         "../environment.yml"
-    threads: 4  # which decode CelebA
     resources:
         data_dir=config["data_dir"],  # a resource, not a param: moving the data must not train everything again
     params:
