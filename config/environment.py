@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.resources import Resource
 
 import datasets
 from config import check, duplicates, paths
@@ -117,7 +116,7 @@ def limit_gpus(workflow) -> None:
     """
     on_a_cluster = workflow.global_resources.get("_nodes").value is not None
     if "gpu" not in workflow.global_resources and not on_a_cluster:
-        workflow.register_resource("gpu", Resource("gpu", max(1, gpus())))
+        workflow.register_resource("gpu", max(1, gpus()))
 
 
 def elsewhere(workflow) -> bool:

@@ -28,8 +28,8 @@ def table(path: Path = TABLE) -> dict[str, list[Row]]:
 def mib_of(part: str, folder: Path, options: str, values: int, count: int = 0) -> float:
     """MiB of a job of a method on images of H·W·C values: `part` is train, of batches of `count` images, restore or sample.
 
-    What was measured on the shape that is next in size counts, for larger images in proportion. Other options count as the
-    defaults, and a method that was not measured as the one that needs most.
+    What was measured on the shape that is next in size counts, for larger images in proportion where it grows with the batch.
+    Other options count as the defaults, and a method that was not measured as the one that needs most.
     """
     rows = table()[part]
     own = [row for row in rows if row[0] == folder.name] if folder.parent == METHODS else []
@@ -37,4 +37,4 @@ def mib_of(part: str, folder: Path, options: str, values: int, count: int = 0) -
     sizes = sorted({row[2] for row in alike})
     size = next((size for size in sizes if size >= values), sizes[-1])
     times = max(1.0, values / size)
-    return max(times * (fixed + each * count) for *_, of, fixed, each in alike if of == size)
+    return max(fixed + times * each * count for *_, of, fixed, each in alike if of == size)

@@ -43,8 +43,8 @@ def check(learner: Learner, draw: Callable[[int], Batch], generator: Generator, 
         if len(peaks) > 1 and (need := reckoned(peaks, following)) > MARGIN * have:
             need = reckoned(peaks, batch_size)
             sys.exit(
-                f"batch_size: a step of {batch_size} images needs about {need / 2**30:.3g} GiB of memory, and {of} "
-                f"{have / 2**30:.3g} GiB; lower it"
+                f"batch_size: a step of {batch_size} images needs about {need / 2**30:,.1f} GiB of memory, and {of} "
+                f"{have / 2**30:,.1f} GiB; lower it"
             )
     for part, each in zip(parts, before, strict=True):
         part.load_state_dict(each)
