@@ -11,8 +11,8 @@ class ConfigError(Exception):
 
 
 def with_numbers(value, schema: dict):
-    """The value with numbers where the schema wants numbers, and true and false where it wants these: `--config` hands over "7" and
-    "true" as text, and YAML reads 1e-4 as text.
+    """The value with numbers, true and false where the schema wants these: `--config` hands over "7" and "true" as text, and YAML
+    reads 1e-4 as text.
 
     A whole number may be written as 7.0. What is no number stays as it is, for `validate` to refuse.
     """
