@@ -20,7 +20,7 @@ GRACE = 300.0  # seconds to save what a training has, or to leave code that is n
 class TimeLimit:
     """While it is entered, the process is sent SIGTERM after `minutes`; if it still runs GRACE seconds later, it is ended.
 
-    A training saves its checkpoint on SIGTERM and goes on from there when it is started again. Anything else ends with `line`, and
+    A training saves its checkpoint on SIGTERM and goes on from there when it is started again. Anything else ends with `line` and
     leaves no incomplete file. With 0 minutes there is no limit.
     """
 

@@ -45,6 +45,7 @@ from config.schema import forward_model
 from measurements.forward import ForwardModel
 
 TRAINED_ON = 20 * HELD_OUT  # measurements that a method without networks learns from
+PARTS = ("train", "restore", "sample")
 FACTS = ("torch", "date", "commit")
 
 
@@ -102,7 +103,7 @@ def of_restoring(dataset: str, name: str, row: dict, forward: ForwardModel, func
         return peak()
 
 
-def measure_shape(config: dict, dataset: str, names: list[str] | None) -> Iterator[dict]:
+def measure_shape(config: dict, dataset: str, names: list[str] | None, parts: list[str]) -> Iterator[dict]:
     """The rows of one shape of images, each measured by processes of their own."""
     forwards = {name: forward_model(name, options) for name, options in config["datasets"][dataset].items()}
     alone = {"mp_context": get_context("spawn"), "max_tasks_per_child": 1}
@@ -118,10 +119,10 @@ def measure_shape(config: dict, dataset: str, names: list[str] | None) -> Iterat
             shape = "x".join(map(str, bench_of(dataset).shape))
             about = {"method": name, "shape": shape, "each": 0.0, "torch": torch.__version__}
             about |= {"date": datetime.date.today().isoformat(), "commit": commit()}
-            if row["learned"]:
+            if row["learned"] and "train" in parts:
                 mib = [measured(of_training, name, row, forward, batch) for batch in BATCHES]
                 yield about | {"part": "train", "options": differing(row, "train", row["train"])} | line(*mib, BATCHES)
-            for function in ("restore", "sample"):
+            for function in (part for part in parts if part != "train"):
                 has = hasattr(importlib.import_module(f"methods.{name}.restore"), function)
                 if has and (function == "restore" or not mismatch(row["posterior"], forward.traits())):
                     fixed = measured(of_restoring, name, row, forward, function)
@@ -134,6 +135,7 @@ def main() -> None:
     )
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="folders of methods/ (all)")
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS, help="of the configuration (both)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="(all)")
     parser.add_argument("--output", type=Path, default=TABLE, help="the table (%(default)s)")
     args = parser.parse_args()
     if torch.cuda.is_available():
@@ -141,7 +143,7 @@ def main() -> None:
     config = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
     found: dict[tuple, dict] = {}
     for dataset in args.datasets:
-        for row in measure_shape(config, dataset, args.methods):
+        for row in measure_shape(config, dataset, args.methods, args.parts):
             key = tuple(row[name] for name in COLUMNS[:4])
             found[key] = row
             print(*key, f"{row['fixed']:.4g} + {row['each']:.4g} MiB", flush=True)
