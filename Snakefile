@@ -10,7 +10,7 @@ from snakemake.utils import min_version
 min_version("9.18")
 sys.path.insert(0, workflow.basedir)
 from config import beside  # the folder config/, not the dictionary
-from config.environment import complete_config, cores, run_from, shared_files_alone
+from config.environment import at_once, complete_config, elsewhere, limit_gpus, run_from, shared_files_alone
 from config.failures import failed_file, report_so_far
 from config.jobs import to_run
 from config.messages import print_absent, print_outcome, print_start
@@ -27,6 +27,7 @@ ASKED = copy.deepcopy(config)
 shared_files_alone(workflow)
 config = complete_config(config, workflow.configfiles)
 run_from(workflow.basedir, config, workflow.config_settings)
+limit_gpus(workflow)
 
 
 pathvars:
@@ -88,7 +89,7 @@ beside.declare(workflow, config["results"])
 
 onstart:
     jobs = to_run(workflow, config, RUNS)
-    print_start(config, jobs, cores(workflow, "timing"))
+    print_start(config, jobs, at_once(workflow), elsewhere(workflow))
     follow(workflow, {job.path: job.seconds for job in jobs})
 
 

@@ -32,6 +32,7 @@ from bench.clock import TIMING_BATCH, timed
 from bench.guard import guard, protected_by
 from bench.measured import Measured
 from bench.restoring import SAMPLED_IMAGES, SAMPLES, Restorer, restored, sampled
+from bench.time_limit import FLAG, TimeLimit
 from measurements import files
 from measurements.forward import from_facts
 from options import SEED, add_options, parser_of
@@ -50,7 +51,7 @@ def main(restore: Restorer, sample: Callable | None = None) -> None:
     if any(p.name == "seed" for p in parameters):
         given["seed"] = args.seed or 0
     facts = store.describe(args.y, files.KEYS)
-    with store.clear_errors():
+    with store.clear_errors(), TimeLimit(args.method, args.runtime):
         y = files.load(args.y)
         if not len(y):
             sys.exit(f"{args.y}: holds no images")
@@ -78,7 +79,8 @@ def main(restore: Restorer, sample: Callable | None = None) -> None:
             store.save_array(args.output, estimates)
         elif args.timing is not None:
             others = {text: functools.partial(restore, **(given | other)) for text, other in args.timing}
-            estimates, measurements = timed(functools.partial(restore, **given), measured, others)
+            with machine.alone():
+                estimates, measurements = timed(functools.partial(restore, **given), measured, others)
             files.check(inputs)
             store.save_array(args.output, estimates)
         else:
@@ -114,5 +116,6 @@ def parser_for(name: str, restore: Restorer, named: list[str], schemas: dict, wi
             help=f"write K posterior samples of the first {SAMPLED_IMAGES} images instead (%(const)s)")  # fmt: skip
     add("--seed", type=parser_of("seed", SEED), help="seed of the run, for a method that has any randomness")
     add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
+    add("--runtime", **FLAG)
     add_options(parser, schemas)
     return parser

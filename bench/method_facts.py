@@ -7,8 +7,10 @@
     posterior: {mixing: false}              the same for its posterior samples, in addition
     seeded: true                            it has random numbers of its own and runs once for each seed
     keeps_observed: true                    every estimate holds the values that were measured exactly, as they were measured
+    gpu: true                               it computes on a GPU where there is one
 
-A method with a train.py learns: it has the options of all training (training/options.yaml) before its own, and is seeded.
+A method with a train.py learns: it has the options of all training (training/options.yaml) before its own, it is seeded, and it
+computes on a GPU where there is one.
 """
 
 from pathlib import Path
@@ -24,7 +26,7 @@ EVERY_RESTORATION = {  # options of every restoration, which no method.yaml decl
         "description": "Only so many test images, the first ones, are restored and scored. Without it, all.",
     },
 }
-KEYS = ("title", "train", "restore", "applies", "posterior", "seeded", "keeps_observed")
+KEYS = ("title", "train", "restore", "applies", "posterior", "seeded", "keeps_observed", "gpu")
 
 
 class MethodFacts(NamedTuple):
@@ -36,6 +38,7 @@ class MethodFacts(NamedTuple):
     learned: bool
     seeded: bool
     keeps_observed: bool
+    gpu: bool
 
 
 def read(folder: Path) -> MethodFacts:
@@ -60,4 +63,5 @@ def read(folder: Path) -> MethodFacts:
         learned=learned,
         seeded=learned or stated.get("seeded", False),
         keeps_observed=stated.get("keeps_observed", False),
+        gpu=learned or stated.get("gpu", False),
     )

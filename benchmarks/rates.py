@@ -204,16 +204,20 @@ def main() -> None:
             write(args.output, found)
 
 
-def write(path: Path, found: dict[tuple, dict]) -> None:
-    """The table with the rows that were found, and those that it had of methods that are still there."""
+def write(path: Path, found: dict[tuple, dict], columns: tuple[str, ...] = COLUMNS, facts: tuple[str, ...] = FACTS) -> None:
+    """The table with the rows that were found, and those that it had of methods that are still there.
+
+    `found` is by the values of the columns that stand before `fixed`.
+    """
+    named = columns[: columns.index("fixed")]
     kept: dict[tuple, dict] = {}
     if path.exists():
         with open(path, newline="", encoding="utf-8") as file:
             rows = [row for row in csv.DictReader(file) if (FOLDER / row["method"]).exists()]
-        kept = {tuple(row[name] for name in COLUMNS[:5]): row for row in rows}
+        kept = {tuple(row[name] for name in named): row for row in rows}
     rows = kept | found
     with store.replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, [*COLUMNS, *FACTS], lineterminator="\n")
+        table = csv.DictWriter(file, [*columns, *facts], lineterminator="\n")
         table.writeheader()
         for key in sorted(rows):
             table.writerow({name: f"{value:.4g}" if isinstance(value, float) else value for name, value in rows[key].items()})

@@ -191,19 +191,20 @@ def complete(name: str, given: dict) -> dict:
         raise ConfigError(f"methods.{name}.model: {why}")
     method = facts._asdict() | {"folder": str(folder), "title": given.get("title", own_title)}
     method["model"] = str(Path(model).expanduser().resolve()) if model else ""
+    method["runtime"] = given.get("runtime")  # minutes, where it is not that of all methods
     return with_options(name, method, given)
 
 
 def submitted(name: str, given: dict) -> dict:
     """The same for restorations that were made elsewhere: no folder, no options but how many of the first images there are."""
-    others = [key for key in ("folder", "like", "model", "train", "timing") if key in given]
+    others = [key for key in ("folder", "like", "model", "train", "timing", "runtime") if key in given]
     others += [f"for.{at}.{key}" for at, options in given.get("for", {}).items() for key in ("train", "timing") if key in options]
     if others:
         raise ConfigError(f"methods.{name}.{others[0]}: nothing is run where `restored` names a file; remove one of the two")
     if strange := set(re.findall("{.*?}", given["restored"])) - set(known := ("{dataset}", "{measurement}")):
         raise ConfigError(f"methods.{name}.restored: {min(strange)} stands for nothing; there are {', '.join(known)}")
     path_of(f"methods.{name}.restored", re.sub("[{}]", "", given["restored"]))
-    facts = method_facts.MethodFacts(given.get("title", name.replace("_", " ")), {}, {}, {}, {}, False, False, False)
+    facts = method_facts.MethodFacts(given.get("title", name.replace("_", " ")), {}, {}, {}, {}, False, False, False, False)
     own = {"restored": os.path.expanduser(given["restored"])} | ({"seconds": given["seconds"]} if "seconds" in given else {})
     return with_options(name, facts._asdict() | own, given)
 

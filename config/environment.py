@@ -17,6 +17,8 @@ import store
 from config import check, duplicates, paths
 from config.sees import protocol_inputs
 
+NO_GPU = {"", "-1", "NoDevFiles"}  # what CUDA_VISIBLE_DEVICES says where there is none for a job
+
 
 def complete_config(config: dict, files: Iterable[Path | str] = ()) -> dict:
     """The checked configuration with its defaults, without the optional data sets that are absent.
@@ -89,6 +91,12 @@ def run_from(home: str, config: dict, settings) -> None:
     outside = [str(Path(method["folder"]).parent) for method in config["methods"].values() if "folder" in method]
     found = [home, *(path for path in outside if path != str(Path(home) / "methods")), os.environ.get("PYTHONPATH")]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, found)))
+    os.environ["BENCH_GPU"] = str(config["gpu"]).lower()  # training/device.py
+    if config["gpu"] is False:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+# --- GPUs and cores ---------------------------------------------------------------------------------------------------------
 
 
 def configured(settings) -> list[str]:
@@ -116,17 +124,49 @@ def shared_files_alone(workflow) -> None:
 
 
 @functools.cache
-def has_gpu() -> bool:
-    """Whether jobs would find a GPU, asked once and without importing torch, as this runs at every start of Snakemake."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not shutil.which("nvidia-smi"):
-        return False
-    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode == 0
+def gpus() -> int:
+    """How many GPUs jobs would find here, asked once and without importing torch, as this runs at every start of Snakemake."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")  # indices, UUIDs or names of MIG instances
+    few = len([name for name in visible.split(",") if name.strip() not in NO_GPU]) if visible is not None else None
+    if few == 0 or not shutil.which("nvidia-smi"):
+        return 0
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    found = sum(line.startswith("GPU ") for line in listed.stdout.splitlines()) if not listed.returncode else 0
+    return found if few is None else min(found, few)
+
+
+def has_gpu(config: dict) -> bool:
+    """Whether learned methods run on a GPU: as the configuration says, else if there is one here."""
+    return gpus() > 0 if config["gpu"] == "auto" else config["gpu"]
+
+
+def limit_gpus(workflow) -> None:
+    """As many jobs on GPUs at a time as there are GPUs here, where nobody says how many (`--resources gpu=2`) and jobs run here.
+
+    This does not stand in a profile, where any other `--resources` or profile would drop it.
+    """
+    on_a_cluster = workflow.global_resources.get("_nodes").value is not None
+    if "gpu" not in workflow.global_resources and not on_a_cluster:
+        workflow.register_resource("gpu", max(1, gpus()))
+
+
+def elsewhere(workflow) -> bool:
+    """Whether jobs run on other machines than the one where they are planned, as on a cluster; inside of such a job as well."""
+    return workflow.remote_exec or workflow.non_local_exec
 
 
 def cores(workflow, part: str) -> int:
-    """One core for a job; all of them for a timing, so that nothing runs beside it (it uses one)."""
-    if part != "timing":
-        return 1
+    """One core for a job; here all of them for a timing, so that nothing runs beside it (it uses one).
+
+    Elsewhere how many cores this machine has says nothing, and timings keep apart by a lock (bench/machine.py).
+    """
+    return at_once(workflow) if part == "timing" and not elsewhere(workflow) else 1
+
+
+def at_once(workflow) -> int:
+    """How many jobs of one core run at a time."""
+    if elsewhere(workflow):
+        return workflow.nodes or 1
     try:
         return workflow.cores
     except WorkflowError:  # commands that take no --cores, such as --report

@@ -65,50 +65,81 @@ def to_run(workflow, config: dict, runs: Runs) -> list[Job]:
 
 
 def jobs_of(config: dict, runs: Runs, dataset: str, run: Run, speed: Speed | None) -> list[Job]:
-    method, learned = config["methods"][run.method], runs.learned(dataset, run)
+    method = config["methods"][run.method]
     if "restored" in method:
         return []  # a file is checked and copied
     train, restore = (options_on(method, part, dataset) for part in ("train", "restore"))
-    count, kind = images(config, dataset, "test"), "networks" if learned else "arrays"
+    count, size = images(config, dataset, "test"), FLOAT16 * values(dataset)
     few = min(count, restore.get("first_images", count)) if count else None
-    size = FLOAT16 * values(dataset)
 
-    def rate(part: str, options: dict) -> Rate | None:
-        section = "train" if part == "train" else "restore"
-        return rate_of(part, method, datasets.of(dataset).SHAPE, differing(method, section, options), run.measurement)
-
-    def seconds(rate: Rate | None, number: float | None, times: float = 1) -> float | None:
-        if rate is None or number is None:
-            return None
-        return times * rate.seconds(number) * (speed[kind] / getattr(rate, kind) if speed else 1)
-
-    def job(stop: str, file: str, part: str, seconds: float | None, bytes: float | None) -> Job:
+    def job(stop: str, file: str, part: str, bytes: float | None) -> Job:
+        seconds = seconds_of(config, method, part, dataset, run.measurement, speed)
         return Job(runs.path(stop, dataset, run, file), part, dataset, run.method, seconds, bytes)
 
     found = []
-    if learned:
-        step = rate("train", train)
-        took = seconds(step, train["batch_size"], train["steps"])
-        found.append(job("models", "model.pt", "train", took, step and step.bytes))
-
-    def iterations(options: dict) -> int:
-        return math.prod(options.get(option, 1) for option in ITERATIONS if learned)
-
-    each, fit = rate("restore", restore), rate("fit", restore)
-    first = seconds(fit, images(config, dataset, "train")) if fit else 0.0
-    restored = seconds(each, few and few * iterations(restore))
-    whole = None if restored is None or first is None else restored + first
-    found.append(job("restored", "test.npy", "restore", whole, few and few * size))
+    if runs.learned(dataset, run):
+        step = rate("train", method, dataset, run.measurement, train)
+        found.append(job("models", "model.pt", "train", step and step.bytes))
+    found.append(job("restored", "test.npy", "restore", few and few * size))
     if datasets.has_clean(dataset) and runs.timed(dataset, run):
-        settings = [restore, *({**restore, name: value} for name, value in timed_settings(method, dataset))]
-        steps = [setting.get("steps", 1) if learned else 1 for setting in settings]
-        of_one = [seconds(each, iterations(setting)) for setting in settings]
-        took = None if None in (first, *of_one) else first + sum(map(timing_seconds, of_one, steps))
-        found.append(job("restored", "timing.npy", "timing", took, sum(map(kept, steps)) * TIMED * size))
+        estimates = sum(kept(steps(method, setting)) for setting in settings(method, dataset))
+        found.append(job("restored", "timing.npy", "timing", estimates * TIMED * size))
     if runs.sampled(dataset, run):
-        number = POSTERIOR[0] * min(POSTERIOR[1], count or POSTERIOR[1])
-        found.append(job("restored", "posterior.npy", "sample", seconds(rate("sample", restore), number), number * size))
+        found.append(job("restored", "posterior.npy", "sample", sampled(count) * size))
     return found
+
+
+def rate(part: str, method: dict, dataset: str, measurement: str, options: dict) -> Rate | None:
+    section = "train" if part == "train" else "restore"
+    return rate_of(part, method, datasets.of(dataset).SHAPE, differing(method, section, options), measurement)
+
+
+def sampled(count: int | None) -> int:
+    """How many posterior samples are drawn of so many test images."""
+    return POSTERIOR[0] * min(POSTERIOR[1], count or POSTERIOR[1])
+
+
+def seconds_of(config: dict, method: dict, part: str, dataset: str, measurement: str, speed: Speed | None = None) -> float | None:
+    """How long a job of a method takes on one core, `part` as in `Job`; None where no rate or number of images is known."""
+    options, kind = options_on(method, "train" if part == "train" else "restore", dataset), "arrays"
+    if method["learned"]:
+        kind = "networks"
+
+    def seconds(of: str, number: float | None, times: float = 1) -> float | None:
+        found = rate(of, method, dataset, measurement, options)
+        if found is None or number is None:
+            return None
+        return times * found.seconds(number) * (speed[kind] / getattr(found, kind) if speed else 1)
+
+    count = images(config, dataset, "test")
+    if part == "train":
+        return seconds("train", options["batch_size"], options["steps"])
+    if part == "sample":
+        return seconds("sample", sampled(count))
+    fitted = rate("fit", method, dataset, measurement, options)
+    first = seconds("fit", images(config, dataset, "train")) if fitted else 0.0
+    if part == "timing":
+        each = settings(method, dataset)
+        of_one = [seconds("restore", iterations(method, setting)) for setting in each]
+        return None if None in (first, *of_one) else first + sum(map(timing_seconds, of_one, (steps(method, of) for of in each)))
+    number = count and min(count, options.get("first_images", count))
+    restored = seconds("restore", number and number * iterations(method, options))
+    return None if None in (first, restored) else first + restored
+
+
+def settings(method: dict, dataset: str) -> list[dict]:
+    """The options of restoring that a timing measures: those of the estimates, and the others that its key `timing` names."""
+    options = options_on(method, "restore", dataset)
+    return [options, *({**options, name: value} for name, value in timed_settings(method, dataset))]
+
+
+def iterations(method: dict, options: dict) -> int:
+    """How often a method that learned goes over an image."""
+    return math.prod(options.get(option, 1) for option in ITERATIONS if method["learned"])
+
+
+def steps(method: dict, options: dict) -> int:
+    return options.get("steps", 1) if method["learned"] else 1
 
 
 def timing_seconds(of_one: float, steps: int = 1, batch: int = TIMED) -> float:

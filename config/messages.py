@@ -32,13 +32,15 @@ def report_page(config: dict) -> Path:
     return (Path(config["results"]) / "report" / "index.html").resolve()
 
 
-def print_start(config: dict, jobs: list[Job], cores: int) -> None:
+def print_start(config: dict, jobs: list[Job], cores: int, elsewhere: bool = False) -> None:
     """What is about to be made, what it will cost and what is left out, and how to watch it."""
-    gpu = "a GPU" if has_gpu() else "the CPU, one core for each job"
+    gpu = "a GPU" if has_gpu(config) else "the CPU, one core for each job"
+    if elsewhere and config["gpu"] == "auto" and not has_gpu(config):
+        gpu += ", as this host has no GPU (`--config gpu=true` asks the cluster for some)"
     print_absent(config)
     print(f"The report will be {report_page(config)}", file=sys.stderr)
     if jobs:
-        of_gpu = "; by rates of a CPU, as none were measured on a GPU" if has_gpu() else ""
+        of_gpu = "; by rates of a CPU, as none were measured on a GPU" if has_gpu(config) else ""
         print(f"To be run: {cost.summary(jobs, cores)}{of_gpu}", file=sys.stderr)
     print(f"Learned methods run on {gpu}; to watch: tail -f {config['results']}/logs/*/train/*", file=sys.stderr)
 

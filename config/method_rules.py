@@ -5,12 +5,13 @@ from pathlib import Path
 from bench import method_facts
 from config.command_line import flags, options_on, pairs, timed_settings
 from config.environment import has_gpu
+from config.resources import asked, limit_of
 from config.sees import protocol_inputs
 
 
 def method_config(config: dict, name: str, home: str) -> dict:
     method = config["methods"][name]
-    folder = Path(method["folder"])
+    folder, on_gpu = Path(method["folder"]), method["gpu"] and has_gpu(config)
     inside = folder.parent == Path(home) / "methods"
     train, restore = (
         {dataset: options_on(method, section, dataset) for dataset in config["datasets"]} for section in ("train", "restore")
@@ -32,5 +33,7 @@ def method_config(config: dict, name: str, home: str) -> dict:
         "first_images": {dataset: flags(options) for dataset, options in of_all.items()},  # not for timings and samples
         "model": method["model"],
         "protocol": protocol_inputs(config),  # what the protocol adds to the inputs of every training
-        "gpu": 1 if has_gpu() else 0,
+        "gpu": int(on_gpu),
+        "limit": limit_of(config, name),
+        "asked": asked(config, name, on_gpu),
     }

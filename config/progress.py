@@ -19,7 +19,7 @@ from snakemake.logging import logger
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from config.environment import cores
+from config.environment import at_once
 
 TERMINAL = "DefaultStreamHandler"  # as Snakemake names what writes to the terminal
 HELD_BACK = {
@@ -153,7 +153,7 @@ def follow(workflow, seconds: dict[str, float | None]) -> None:
         names = [given[name] for name in ("dataset", "measurement", "run", "seed", "part", "split") if given.get(name)]
         known = next((seconds[path] for path in map(str, job.output) if path in seconds), None)
         todo[workflow.dag.jobid(job)] = Todo(job.rule.name, " ".join(names), given.get("dataset", ""), job.threads, known)
-    progress = Progress(todo, cores(workflow, "timing"))
+    progress = Progress(todo, at_once(workflow))
     terminal.addFilter(lambda record: getattr(record, "event", None) not in HELD_BACK and record.msg != CHOOSING)
     logger.addHandler(progress)
     progress.speak()

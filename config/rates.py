@@ -29,10 +29,17 @@ class Rate(NamedTuple):
 
 def differing(method: dict, part: str, options: dict) -> str:
     """Those options of a method that are not its defaults, `name=value` in alphabetical order, without how often and how many."""
-    schemas = getattr(method_facts.read(Path(method["folder"])), part)
+    file = Path(method["folder"]) / "method.yaml"
+    schemas = getattr(facts_of(file.parent, file.stat().st_mtime_ns if file.exists() else 0), part)
     left = BUDGET if part == "train" else ITERATIONS if method["learned"] else ()
     changed = {name for name, value in options.items() if name in schemas and value != schemas[name]["default"]}
     return " ".join(f"{name}={options[name]}" for name in sorted(changed.difference(left)))
+
+
+@functools.cache
+def facts_of(folder: Path, stamp: int) -> method_facts.MethodFacts:
+    """A method's facts, read once as long as its file has the same time: they are asked for thousands of times."""
+    return method_facts.read(folder)
 
 
 @functools.cache

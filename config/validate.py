@@ -11,7 +11,8 @@ class ConfigError(Exception):
 
 
 def with_numbers(value, schema: dict):
-    """The value with numbers where the schema wants numbers: `--config` hands over "7" as text, and YAML reads 1e-4 as text.
+    """The value with numbers, true and false where the schema wants these: `--config` hands over "7" and "true" as text, and YAML
+    reads 1e-4 as text.
 
     A whole number may be written as 7.0. What is no number stays as it is, for `validate` to refuse.
     """
@@ -26,6 +27,8 @@ def with_numbers(value, schema: dict):
         return {key: with_numbers(each, schema_of(key)) for key, each in value.items()}
     if isinstance(value, list):
         return [with_numbers(each, schema.get("items", {})) for each in value]
+    if isinstance(value, str) and (schema.get("type") == "boolean" or True in schema.get("enum", [])):
+        return {"true": True, "false": False}.get(value.lower(), value)
     if schema.get("type") in ("integer", "number") and isinstance(value, str | float):
         try:
             number = float(value)

@@ -3,6 +3,7 @@ from config.command_line import split_flags
 from config.environment import own_files, own_stamps
 from config.order import PREPARES
 from config.provenance import code_of
+from config.resources import of_clean
 
 
 rule clean:
@@ -17,9 +18,9 @@ rule clean:
     priority: PREPARES
     conda:
         "../environment.yml"
-    threads: 4  # which decode CelebA
     resources:
         data_dir=config["data_dir"],  # a resource, not a param: moving the data must not train everything again
+        mem_mb=lambda wildcards, attempt: attempt * of_clean(config, wildcards.dataset, wildcards.split),
     params:
         images=lambda wildcards: split_flags(config, wildcards.dataset, wildcards.split),
         stamps=lambda wildcards: own_stamps(config, wildcards.dataset),

@@ -31,6 +31,16 @@ ADOPTED = flags({"model": config["model"], "method": Path(config["folder"]).name
 RUN = f"{FOLDER}{{part,test|timing}}"  # what a run's files are called
 
 
+def asks(resource, part):
+    """What a job asks for, as config/resources.py has it, and as much again at each further attempt."""
+
+    def amount(wildcards, attempt):
+        of = "timing" if wildcards.get("part") == "timing" else part
+        return attempt * config["asked"][resource][of, wildcards.dataset, wildcards.measurement]
+
+    return amount
+
+
 rule restore:
     output:
         images=f"<results>/restored/{{dataset}}/{{measurement}}/<method>/{RUN}.npy",
@@ -43,6 +53,9 @@ rule restore:
     threads: lambda wildcards: cores(workflow, wildcards.part)
     resources:
         gpu=config["gpu"],
+        limit=config["limit"],  # a resource, not a param: another limit makes nothing again
+        mem_mb=asks("mem_mb", "restore"),
+        runtime=asks("runtime", "restore"),
     params:
         package=config["package"],
         name=config["name"],
@@ -58,7 +71,7 @@ rule restore:
     shell:
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "
         "python -m {params.package}.restore --method {params.name} {params.inputs} --output {output.images:q} {params.part} {params.seed} "
-        "{params.options} > {log:q} 2>&1"
+        "{params.options} --runtime {resources.limit} > {log:q} 2>&1"
 
 
 use rule restore as sample with:
@@ -68,6 +81,11 @@ use rule restore as sample with:
     log:
         f"<logs>/<method>/restore/{{dataset}}.{{measurement}}/{FOLDER}posterior.log",
     threads: 1
+    resources:
+        gpu=config["gpu"],
+        limit=config["limit"],
+        mem_mb=asks("mem_mb", "sample"),
+        runtime=asks("runtime", "sample"),
     params:
         part="--samples",
 
@@ -85,7 +103,10 @@ rule train:
         "../environment.yml"
     threads: 1
     resources:
-        gpu=config["gpu"],
+        gpu=0 if config["model"] else config["gpu"],
+        limit=config["limit"],
+        mem_mb=asks("mem_mb", "train"),
+        runtime=asks("runtime", "train"),
     params:
         program="training.adopt" if config["model"] else f"{config['package']}.train",
         inputs=lambda wildcards, input: flags(input),
@@ -95,4 +116,4 @@ rule train:
         code=lambda wildcards: code_of_method(config["folder"], "train", module_of(wildcards.measurement)),
     shell:
         "python -m {params.program} {params.inputs} --output {params.folder:q} --seed {wildcards.seed:q} "
-        "{params.options} > {log:q} 2>&1"
+        "{params.options} --runtime {resources.limit} > {log:q} 2>&1"

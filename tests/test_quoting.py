@@ -14,7 +14,7 @@ QUOTED_BEFORE = {  # words of config/command_line.py (flags, pairs), which quote
 }  # fmt: skip
 WORDS = {  # names of a closed set, whole numbers, or flags made of these
     "params.classes", "params.learning", "params.name", "params.package", "params.part", "params.partial", "params.posterior",
-    "params.program", "params.reference", "params.runs", "params.seed", "params.sha256", "params.split",
+    "params.program", "params.reference", "params.runs", "params.seed", "params.sha256", "params.split", "resources.limit",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import protocols
 import store
 from bench import machine, method_facts
 from bench.guard import guard, protected_by
+from bench.time_limit import FLAG, TimeLimit
 from measurements import files
 from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure as measure_once
@@ -75,13 +76,17 @@ def main(make: type[Learner]) -> None:
         selection = clean_selection(args, forward, facts, protocol, where) if args.validation else None
         curve = learning_curve(args, forward, where) if args.held_out else None
         goes_on = make.goes_on and not selection  # which would look once more, where the shorter training ended
+        limit = TimeLimit(folder.name, args.runtime)
         try:
-            log = fit(
-                learner, data, generator, **budget, checkpoint=checkpoint,
-                shorter=checkpoints.shorter(checkpoint) if goes_on else None, keep=goes_on,
-                measure=measure, callbacks=list(filter(None, [selection, curve])), record=not args.plain,
-            )  # fmt: skip
+            with limit:
+                log = fit(
+                    learner, data, generator, **budget, checkpoint=checkpoint,
+                    shorter=checkpoints.shorter(checkpoint) if goes_on else None, keep=goes_on,
+                    measure=measure, callbacks=list(filter(None, [selection, curve])), record=not args.plain,
+                )  # fmt: skip
         except Interrupted as interruption:
+            if limit.over:
+                sys.exit(f"{limit.line} ({interruption})")
             print(interruption, flush=True)
             sys.exit(143)
         except Unrecordable as reason:
@@ -120,6 +125,7 @@ def parser_of(name: str, make: type[Learner], schemas: dict[str, dict]) -> argpa
     add("--checkpoints", type=Path, default=Path(".cache/checkpoints"), help="folder of trainings that can go on (%(default)s)")
     add("--seed", type=value_of("seed", SEED), default=0, help="seed of weights, batches and θ' (%(default)s)")
     add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
+    add("--runtime", **FLAG)
     add("--plain", action="store_true", help="on a GPU, run every step as it is written, not from a recording")
     add_options(parser, schemas)
     return parser

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Generator, Tensor
 
-from training import checkpoints
+from training import checkpoints, memory
 from training.batches import Measure, draw_batch
 from training.callbacks import Callback
 from training.learner import Batch, Learner
@@ -133,7 +133,8 @@ def fit(
 
     With `measure` each batch is measured when it is drawn (`draw_batch`). Continues from `checkpoint` where there is one, bit
     for bit on the CPU, and writes it every SAVE_EVERY seconds and on SIGINT or SIGTERM (then raises Interrupted). Raises
-    SystemExit at the end of the first row with a non-finite loss; no checkpoint is written after one. On a GPU steps are played
+    SystemExit at the end of the first row with a non-finite loss, no checkpoint is written after one, and where a step does not
+    fit into memory (training/memory.py). On a GPU steps are played
     back from a recording where the data lie there, unless `record` is false; raises Unrecordable where that cannot be.
     """
     learner.steps = steps
@@ -146,9 +147,11 @@ def fit(
             break
     for network in learner.networks.values():
         network.train()
+    if not training.step:
+        memory.check(learner, lambda count: draw_batch(data, count, generator, measure), generator, batch_size)
     first, began, means = training.step, time.monotonic(), {}
     spoke = saved = began
-    with signals_heard() as stop:
+    with signals_heard() as stop, memory.clear_errors(batch_size):
         while (step := training.step) < steps:
             training.advance()
             step += 1
