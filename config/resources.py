@@ -4,6 +4,7 @@ Both are asked for amply, as a job that takes more is ended, and more of both at
 """
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 from config.command_line import options_on
@@ -34,6 +35,16 @@ def asked(config: dict, name: str, on_gpu: bool) -> dict[str, dict[tuple[str, st
                 limit = limit_of(config, name)
                 found["runtime"][key] = limit + SAVES if limit else minutes(seconds_of(config, method, *key))
     return found
+
+
+def asks(amounts: dict[tuple[str, str, str], int], part: str) -> Callable[..., int]:
+    """What a job of a part asks for, as a rule's resource, and as much again at each further attempt."""
+
+    def amount(wildcards, attempt: int) -> int:
+        of = "timing" if wildcards.get("part") == "timing" else part
+        return attempt * amounts[of, wildcards.dataset, wildcards.measurement]
+
+    return amount
 
 
 def limit_of(config: dict, name: str) -> int:

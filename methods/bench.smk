@@ -24,21 +24,12 @@ from config.command_line import flags
 from config.environment import cores
 from config.order import priority
 from config.provenance import code_of_method
+from config.resources import asks
 from config.schema import module_of
 
 FOLDER = "{seed,[0-9]+}/" if config["seeded"] else ""
 ADOPTED = flags({"model": config["model"], "method": Path(config["folder"]).name}) if config["model"] else ""
 RUN = f"{FOLDER}{{part,test|timing}}"  # what a run's files are called
-
-
-def asks(resource, part):
-    """What a job asks for, as config/resources.py has it, and as much again at each further attempt."""
-
-    def amount(wildcards, attempt):
-        of = "timing" if wildcards.get("part") == "timing" else part
-        return attempt * config["asked"][resource][of, wildcards.dataset, wildcards.measurement]
-
-    return amount
 
 
 rule restore:
@@ -54,8 +45,8 @@ rule restore:
     resources:
         gpu=config["gpu"],
         limit=config["limit"],  # a resource, not a param: another limit makes nothing again
-        mem_mb=asks("mem_mb", "restore"),
-        runtime=asks("runtime", "restore"),
+        mem_mb=asks(config["asked"]["mem_mb"], "restore"),
+        runtime=asks(config["asked"]["runtime"], "restore"),
     params:
         package=config["package"],
         name=config["name"],
@@ -84,8 +75,8 @@ use rule restore as sample with:
     resources:
         gpu=config["gpu"],
         limit=config["limit"],
-        mem_mb=asks("mem_mb", "sample"),
-        runtime=asks("runtime", "sample"),
+        mem_mb=asks(config["asked"]["mem_mb"], "sample"),
+        runtime=asks(config["asked"]["runtime"], "sample"),
     params:
         part="--samples",
 
@@ -105,8 +96,8 @@ rule train:
     resources:
         gpu=0 if config["model"] else config["gpu"],
         limit=config["limit"],
-        mem_mb=asks("mem_mb", "train"),
-        runtime=asks("runtime", "train"),
+        mem_mb=asks(config["asked"]["mem_mb"], "train"),
+        runtime=asks(config["asked"]["runtime"], "train"),
     params:
         program="training.adopt" if config["model"] else f"{config['package']}.train",
         inputs=lambda wildcards, input: flags(input),
