@@ -11,7 +11,7 @@ from typing import NamedTuple
 import datasets
 from config.calibration import Speed, calibrated
 from config.command_line import options_on
-from config.rates import ITERATIONS, Rate, differing, rate_of
+from config.rates import LEARNED_FROM, Rate, differing, iterations, rate_of, repeats
 from config.runs import Run, Runs
 from config.schema import forward_model
 
@@ -69,7 +69,8 @@ def jobs_of(config: dict, runs: Runs, dataset: str, run: Run, speed: Speed | Non
     if "restored" in method:
         return []  # a file is checked and copied
     train, restore = (options_on(method, part, dataset) for part in ("train", "restore"))
-    count, kind = images(config, dataset, "test"), "networks" if learned else "arrays"
+    count, training = (images(config, dataset, split) for split in ("test", "train"))
+    kind = "networks" if method["seeded"] else "arrays"
     few = min(count, restore.get("first_images", count)) if count else None
     size = FLOAT16 * values(dataset)
 
@@ -90,16 +91,14 @@ def jobs_of(config: dict, runs: Runs, dataset: str, run: Run, speed: Speed | Non
         step = rate("train", train)
         took = seconds(step, train["batch_size"], train["steps"])
         found.append(job("models", "model.pt", "train", took, step and step.bytes))
-    iterations = 1
-    for option in ITERATIONS if learned else ():
-        iterations *= restore.get(option, 1)
-    each, fit = rate("restore", restore), rate("fit", restore)
-    first = seconds(fit, images(config, dataset, "train")) if fit else 0.0
-    restored, batch = (seconds(each, number and number * iterations) for number in (few, TIMED))
+    each, fit, times = rate("restore", restore), rate("fit", restore), repeats(method, restore, training)
+    examples = training and min([training, *(restore[name] for name in LEARNED_FROM if name in restore)])
+    first = seconds(fit, examples) if fit else 0.0
+    restored, batch = (seconds(each, number and times and number * times) for number in (few, TIMED))
     whole = None if restored is None or first is None else restored + first
     found.append(job("restored", "test.npy", "restore", whole, few and few * size))
     if datasets.has_clean(dataset) and runs.timed(dataset, run):
-        steps = restore.get("steps", 1) if learned else 1
+        steps = restore.get("steps", 1) if iterations(method) else 1
         took = None if batch is None or first is None else first + timing_seconds(batch, steps)
         found.append(job("restored", "timing.npy", "timing", took, kept(steps) * TIMED * size))
     if runs.sampled(dataset, run):

@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,9 @@ from config.schema import family_of
 TABLE = Path(__file__).parent.parent / "benchmarks" / "rates.csv"
 METHODS = Path(__file__).parent.parent / "methods"
 BUDGET = ("steps", "batch_size")  # options of a training that say how often and how many, not how
-ITERATIONS = ("steps", "restarts")  # options of a search that its time is proportional to
+ITERATIONS = ("steps", "restarts")  # options of a search, from random starts, that its time is proportional to
+NEIGHBOURS = "neighbours"  # of a restoration that goes through so many training measurements, or all that there are
+LEARNED_FROM = ("images", "windows", NEIGHBOURS)  # so many training measurements, at most, are learned from without networks
 
 
 class Rate(NamedTuple):
@@ -30,9 +33,22 @@ class Rate(NamedTuple):
 def differing(method: dict, part: str, options: dict) -> str:
     """Those options of a method that are not its defaults, `name=value` in alphabetical order, without how often and how many."""
     schemas = getattr(method_facts.read(Path(method["folder"])), part)
-    left = BUDGET if part == "train" else ITERATIONS if method["learned"] else ()
+    left = BUDGET if part == "train" else (NEIGHBOURS, *iterations(method))
     changed = {name for name, value in options.items() if name in schemas and value != schemas[name]["default"]}
     return " ".join(f"{name}={options[name]}" for name in sorted(changed.difference(left)))
+
+
+def iterations(method: dict) -> tuple[str, ...]:
+    """The options that say how often a restoration of the method repeats what its rate is of."""
+    return ITERATIONS if method["seeded"] else ()
+
+
+def repeats(method: dict, restore: dict, training: int | None) -> int | None:
+    """How often a restored image takes what the rate says, with `training` measurements; None where they are not known."""
+    times = math.prod(restore.get(name, 1) for name in iterations(method))
+    if NEIGHBOURS not in restore:
+        return times
+    return None if training is None else times * min(restore[NEIGHBOURS], training)
 
 
 @functools.cache
