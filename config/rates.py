@@ -3,6 +3,7 @@
 import csv
 import functools
 import math
+import statistics
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +61,13 @@ def table(path: Path = TABLE) -> dict[tuple[str, str, str], list[tuple[str, str,
             rate = Rate(*(float(row[name]) for name in Rate._fields))
             rows.setdefault((row["part"], row["method"], row["shape"]), []).append((row["options"], row["measurement"], rate))
     return rows
+
+
+@functools.cache
+def reference() -> dict[str, float]:
+    """The calibration of the machine on which most rates were measured: the median over the rows of the table."""
+    rates = [rate for rows in table().values() for *_, rate in rows]
+    return {kind: statistics.median(getattr(rate, kind) for rate in rates) for kind in ("networks", "arrays")}
 
 
 def rate_of(part: str, method: dict, shape: tuple[int, int, int], options: str, measurement: str) -> Rate | None:

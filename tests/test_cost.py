@@ -255,6 +255,14 @@ def test_every_rate_says_where_and_when_it_was_measured():
             assert (int(float(row["bytes"])) > 0) == (row["part"] == "train")
 
 
+def test_the_reference_is_the_machine_of_most_rates(monkeypatch):
+    rates.reference.cache_clear()
+    slow, fast = Rate(0, 1, 0, networks=0.5, arrays=0.05), Rate(0, 1, 0, **HERE)
+    monkeypatch.setattr(rates, "table", lambda: {"a": [("", "", slow), ("", "", fast)], "b": [("", "", fast)]})
+    assert rates.reference() == HERE
+    rates.reference.cache_clear()
+
+
 def test_a_line_through_two_timings():
     assert measuring.line(3.0, 9.0, (16, 64)) == {"fixed": 1.0, "each": 0.125}
     assert measuring.line(1.0, 9.0, (16, 64)) == {"fixed": 0.0, "each": 9 / 64}
