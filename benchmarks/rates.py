@@ -9,7 +9,8 @@ A row says seconds = fixed + each · count, on one thread, where the count depen
     train     images of a step, from steps of 16 and of 64 images as `fit` takes them
     fit       training measurements that a method without networks learns from before its first estimate
     restore   restored images, a batch of 64 (or fewer, where fewer are restored at a time) as the workflow restores them; for a
-              search, whose time is proportional to `steps` and `restarts`, images × steps × restarts
+              search, whose time is proportional to `steps` and `restarts`, images × steps × restarts; where each image is
+              compared with `neighbours` of the training, images × neighbours
     sample    posterior samples
 
 Methods are those of methods/ and the rows of config/paper.yaml; `options` are those of a row that are not a method's default.
@@ -47,7 +48,7 @@ from benchmarks.restoration import restorer
 from benchmarks.side_by_side import IMAGES, Bench, parser
 from benchmarks.training import engine
 from config.check import check
-from config.rates import ITERATIONS, TABLE, differing
+from config.rates import TABLE, differing, iterations, repeats
 from config.runs import mismatch
 from config.schema import forward_model
 
@@ -55,7 +56,7 @@ CONFIGURATION = Path(__file__).parent.parent / "config" / "paper.yaml"
 DATASETS = ("mnist", "celeba")  # of the configuration, whose forward models are measured: one for each shape of images
 BATCHES = 16, 64  # images of a step
 TRAINING_IMAGES = 10 * HELD_OUT, 20 * HELD_OUT  # measurements that a fit is timed with: as many are held out as in a run
-SEARCH_STEPS = 10
+FEW = {"steps": 10, "restarts": 1}  # of a search
 SAMPLES = 8  # of as many images
 SECONDS = 0.5  # of repetitions, where they are short
 COLUMNS = ("part", "method", "options", "shape", "measurement", "fixed", "each", "bytes")
@@ -104,7 +105,8 @@ def training(bench: Bench, name: str, row: dict, measured: Measured, clean: torc
 
 def restoring(bench: Bench, name: str, row: dict, measured: Measured, folder: Path) -> Iterator[tuple[str, dict[str, float]]]:
     """(part, rate) of a method's estimates, of what it learns first, and of its posterior samples."""
-    options = row["restore"] | ({"steps": SEARCH_STEPS, "restarts": 1} if row["learned"] and "restarts" in row["restore"] else {})
+    options = {name: value for name, value in row["restore"].items() if name != "first_images"}
+    options |= {name: few for name, few in FEW.items() if name in options and name in iterations(row)}
     restore = restorer(name, measured, bench, folder, options)
     count = min(TIMING_BATCH, images_at_a_time(measured), len(measured.y))
     part = measured[:count].loaded()
@@ -119,10 +121,7 @@ def restoring(bench: Bench, name: str, row: dict, measured: Measured, folder: Pa
     else:
         for _ in restore(measured[:2].loaded()):  # what is loaded or compiled at the first call
             pass
-    work = count
-    if row["learned"]:
-        for option in ITERATIONS:
-            work *= options.get(option, 1)
+    work = count * repeats(row, options, TRAINING_IMAGES[-1])
     yield "restore", {"fixed": 0.0, "each": least(whole, SECONDS) / work}
     if hasattr(program, "sample") and not mismatch(row["posterior"], measured.forward.traits()):
         draw = restorer(name, measured, bench, folder, options, "sample")

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from config.calibration import calibrated
 from config.jobs import Job, plan
+from config.rates import reference
 
 
 class Cost(NamedTuple):
@@ -104,11 +105,11 @@ def summary(jobs: list[Job], cores: int) -> str:
 
 
 def markdown(configfile: Path, cores: int = 8) -> list[str]:
-    """Lines of the README's table, one for each data set of a configuration, at the speed of the table's machine."""
+    """Lines of the README's table, one for each data set of a configuration, at the speed of most rates' machine."""
     from config.planned import planned  # here, as it parses the workflow, which imports this module
 
     with planned([configfile]) as (config, runs):
-        jobs = plan(config, runs)
+        jobs = plan(config, runs, reference())
     lines = []
     for dataset in config["datasets"]:
         of = [job for job in jobs if job.dataset == dataset]
@@ -128,7 +129,7 @@ def main() -> None:
     )
     parser.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/paper.yaml")], help="(config/paper.yaml)")
     parser.add_argument("--cores", type=int, default=8, help="of the machine (%(default)s)")
-    parser.add_argument("--reference", action="store_true", help="at the speed of the table's machine, not of this one")
+    parser.add_argument("--reference", action="store_true", help="at the speed of the machine of most rates, not of this one")
     parser.add_argument("--markdown", action="store_true", help="lines of the README's table, each file by itself")
     args = parser.parse_args()
     if missing := next((path for path in args.configfile if not path.is_file()), None):
@@ -139,7 +140,7 @@ def main() -> None:
     from config.planned import planned
 
     with planned(args.configfile) as (config, runs):
-        print(report(config, plan(config, runs, None if args.reference else calibrated()), args.cores))
+        print(report(config, plan(config, runs, reference() if args.reference else calibrated()), args.cores))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import datasets
 from config.calibration import Speed, calibrated
 from config.command_line import options_on, timed_settings
-from config.rates import ITERATIONS, Rate, differing, rate_of
+from config.rates import LEARNED_FROM, Rate, differing, iterations, rate_of, repeats
 from config.runs import Run, Runs
 from config.schema import forward_model
 
@@ -101,9 +101,9 @@ def sampled(count: int | None) -> int:
 
 def seconds_of(config: dict, method: dict, part: str, dataset: str, measurement: str, speed: Speed | None = None) -> float | None:
     """How long a job of a method takes on one core, `part` as in `Job`; None where no rate or number of images is known."""
-    options, kind = options_on(method, "train" if part == "train" else "restore", dataset), "arrays"
-    if method["learned"]:
-        kind = "networks"
+    options = options_on(method, "train" if part == "train" else "restore", dataset)
+    kind = "networks" if method["seeded"] else "arrays"
+    count, training = (images(config, dataset, split) for split in ("test", "train"))
 
     def seconds(of: str, number: float | None, times: float = 1) -> float | None:
         found = rate(of, method, dataset, measurement, options)
@@ -111,20 +111,23 @@ def seconds_of(config: dict, method: dict, part: str, dataset: str, measurement:
             return None
         return times * found.seconds(number) * (speed[kind] / getattr(found, kind) if speed else 1)
 
-    count = images(config, dataset, "test")
     if part == "train":
         return seconds("train", options["batch_size"], options["steps"])
     if part == "sample":
         return seconds("sample", sampled(count))
-    fitted = rate("fit", method, dataset, measurement, options)
-    first = seconds("fit", images(config, dataset, "train")) if fitted else 0.0
+
+    def restored(setting: dict, number: int | None) -> float | None:
+        times = repeats(method, setting, training)
+        return seconds("restore", number and times and number * times)
+
+    examples = training and min([training, *(options[name] for name in LEARNED_FROM if name in options)])
+    first = seconds("fit", examples) if rate("fit", method, dataset, measurement, options) else 0.0
     if part == "timing":
         each = settings(method, dataset)
-        of_one = [seconds("restore", iterations(method, setting)) for setting in each]
-        return None if None in (first, *of_one) else first + sum(map(timing_seconds, of_one, (steps(method, of) for of in each)))
-    number = count and min(count, options.get("first_images", count))
-    restored = seconds("restore", number and number * iterations(method, options))
-    return None if None in (first, restored) else first + restored
+        took = [of_one and timing_seconds(of_one, steps(method, of)) for of in each for of_one in [restored(of, 1)]]
+    else:
+        took = [restored(options, count and min(count, options.get("first_images", count)))]
+    return None if None in (first, *took) else sum(took, first)
 
 
 def settings(method: dict, dataset: str) -> list[dict]:
@@ -133,13 +136,8 @@ def settings(method: dict, dataset: str) -> list[dict]:
     return [options, *({**options, name: value} for name, value in timed_settings(method, dataset))]
 
 
-def iterations(method: dict, options: dict) -> int:
-    """How often a method that learned goes over an image."""
-    return math.prod(options.get(option, 1) for option in ITERATIONS if method["learned"])
-
-
 def steps(method: dict, options: dict) -> int:
-    return options.get("steps", 1) if method["learned"] else 1
+    return options.get("steps", 1) if iterations(method) else 1
 
 
 def timing_seconds(of_one: float, steps: int = 1, batch: int = TIMED) -> float:

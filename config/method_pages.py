@@ -158,7 +158,7 @@ def costs(name: str) -> str:
         "sample": ("a posterior sample of an image", "ms"),
     }
     facts, rows = method_facts.read(METHODS / name), []
-    searched = [option for option in rates.ITERATIONS if facts.learned and option in facts.restore]
+    repeated = [option for option in (*rates.iterations(facts._asdict()), rates.NEIGHBOURS) if option in facts.restore]
     for (part, method, shape), found in sorted(rates.table().items(), key=lambda row: (list(parts).index(row[0][0]), row[0])):
         for options, measurement, rate in found:
             if method != name or options:
@@ -171,8 +171,8 @@ def costs(name: str) -> str:
                 seconds = rate.seconds(10_000)
             else:
                 seconds = rate.each
-            if part == "restore" and searched:
-                said += f", for each of its {' and '.join(searched)}"
+            if part == "restore" and repeated:
+                said += f", for each of its {' and '.join(repeated)}"
             value = seconds * (1000 if unit == "ms" else 1)
             where = f"`{measurement}`" if measurement else "any"
             rows.append(f"| {said} | {shape.replace('x', '×')} | {where} | {float(f'{value:.2g}'):,g} {unit} |")

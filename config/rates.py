@@ -2,6 +2,8 @@
 
 import csv
 import functools
+import math
+import statistics
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +13,9 @@ from config.schema import family_of
 TABLE = Path(__file__).parent.parent / "benchmarks" / "rates.csv"
 METHODS = Path(__file__).parent.parent / "methods"
 BUDGET = ("steps", "batch_size")  # options of a training that say how often and how many, not how
-ITERATIONS = ("steps", "restarts")  # options of a search that its time is proportional to
+ITERATIONS = ("steps", "restarts")  # options of a search, from random starts, that its time is proportional to
+NEIGHBOURS = "neighbours"  # of a restoration that goes through so many training measurements, or all that there are
+LEARNED_FROM = ("images", "windows", NEIGHBOURS)  # so many training measurements, at most, are learned from without networks
 
 
 class Rate(NamedTuple):
@@ -31,9 +35,22 @@ def differing(method: dict, part: str, options: dict) -> str:
     """Those options of a method that are not its defaults, `name=value` in alphabetical order, without how often and how many."""
     file = Path(method["folder"]) / "method.yaml"
     schemas = getattr(facts_of(file.parent, file.stat().st_mtime_ns if file.exists() else 0), part)
-    left = BUDGET if part == "train" else ITERATIONS if method["learned"] else ()
+    left = BUDGET if part == "train" else (NEIGHBOURS, *iterations(method))
     changed = {name for name, value in options.items() if name in schemas and value != schemas[name]["default"]}
     return " ".join(f"{name}={options[name]}" for name in sorted(changed.difference(left)))
+
+
+def iterations(method: dict) -> tuple[str, ...]:
+    """The options that say how often a restoration of the method repeats what its rate is of."""
+    return ITERATIONS if method["seeded"] else ()
+
+
+def repeats(method: dict, restore: dict, training: int | None) -> int | None:
+    """How often a restored image takes what the rate says, with `training` measurements; None where they are not known."""
+    times = math.prod(restore.get(name, 1) for name in iterations(method))
+    if NEIGHBOURS not in restore:
+        return times
+    return None if training is None else times * min(restore[NEIGHBOURS], training)
 
 
 @functools.cache
@@ -51,6 +68,13 @@ def table(path: Path = TABLE) -> dict[tuple[str, str, str], list[tuple[str, str,
             rate = Rate(*(float(row[name]) for name in Rate._fields))
             rows.setdefault((row["part"], row["method"], row["shape"]), []).append((row["options"], row["measurement"], rate))
     return rows
+
+
+@functools.cache
+def reference() -> dict[str, float]:
+    """The calibration of the machine on which most rates were measured: the median over the rows of the table."""
+    rates = [rate for rows in table().values() for *_, rate in rows]
+    return {kind: statistics.median(getattr(rate, kind) for rate in rates) for kind in ("networks", "arrays")}
 
 
 def rate_of(part: str, method: dict, shape: tuple[int, int, int], options: str, measurement: str) -> Rate | None:

@@ -23,7 +23,6 @@ import itertools
 import zlib
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 REPLICATES = 2000
@@ -54,7 +53,8 @@ def seed_weights(method: str, seeds: int) -> np.ndarray:
 
 def interval(draws: np.ndarray) -> tuple[float, float]:
     """The percentile interval of the replicates [R] that are not nan."""
-    return tuple(pd.Series(draws).quantile(ENDS))
+    known = draws[~np.isnan(draws)]
+    return tuple(np.percentile(known, np.multiply(ENDS, 100))) if len(known) else (np.nan, np.nan)
 
 
 def separated(low: float, high: float) -> bool:

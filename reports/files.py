@@ -28,8 +28,9 @@ def read_csv(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
     if lacking := [column for column in columns if column not in rows]:
         sys.exit(f"{path}: lacks the column {', '.join(lacking)}; delete it and run again")
     for column in set(columns) - TEXT:
-        numbers = pd.to_numeric(rows[column], errors="coerce")
-        if len(wrong := rows[column][(numbers.isna() & rows[column].notna()) | np.isinf(numbers)]):
+        given = rows[column]
+        numbers = given if pd.api.types.is_numeric_dtype(given) else pd.to_numeric(given, errors="coerce")
+        if len(wrong := given[np.isinf(numbers) if numbers is given else numbers.isna() & given.notna() | np.isinf(numbers)]):
             sys.exit(f"{path}: {column} is {wrong.iloc[0]}, not a finite number; delete it and run again")
     return rows
 
@@ -38,7 +39,7 @@ def read_cells(paths: list[Path], columns: list[str], dataset: str, measurements
     """The rows of many `.csv` files, all of one data set and all of listed measurements and methods."""
     if not paths:
         return pd.DataFrame(columns=columns)
-    parts = []
+    parts, digests = [], {}
     for path in paths:
         part = read_csv(path, columns)
         if part.empty:
@@ -46,14 +47,14 @@ def read_cells(paths: list[Path], columns: list[str], dataset: str, measurements
         for column, known in {"dataset": [dataset], "measurement": measurements, "method": methods}.items():
             if strangers := set(part[column]) - set(known):
                 sys.exit(f"{path}: {column} {', '.join(map(str, strangers))} is not among {', '.join(known)}")
+        if "digest" in part:  # it is not kept: pandas is slow to join columns of text without values
+            for measurement, digest in part.pop("digest").groupby(part["measurement"]):
+                digests.setdefault(measurement, set()).update(digest.dropna().unique())
         # scores made before there was another protocol, or a digest, say nothing
-        parts.append(part.assign(protocol=part.get("protocol", "sound"), digest=part.get("digest")))
-    rows = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    if len(several := rows.groupby("measurement")["digest"].nunique().loc[lambda count: count > 1]):
-        sys.exit(
-            f"{several.index[0]}: scores of images that were restored from different measurements; restore and score them again"
-        )
-    return rows
+        parts.append(part.assign(protocol=part.get("protocol", "sound")))
+    if several := [measurement for measurement, found in digests.items() if len(found) > 1]:
+        sys.exit(f"{several[0]}: scores of images that were restored from different measurements; restore and score them again")
+    return pd.concat(parts, ignore_index=True)
 
 
 def program_of(path: Path) -> declared.Program:

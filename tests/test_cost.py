@@ -50,6 +50,9 @@ def toy(tmp_path, monkeypatch):
         ("sample", "supervised_elbo", SHAPE): [("", "", rate(0, 0.002))],
         ("restore", "linear_mmse", SHAPE): [("", "drop_independent", rate(0, 9)), ("", "drop_patch", rate(0, 0.02))],
         ("fit", "linear_mmse", SHAPE): [("", "drop_independent", rate(0, 9)), ("", "drop_patch", rate(3, 0.01))],
+        ("restore", "kernel_regression", SHAPE): [("", "drop_patch", rate(0, 1e-5))],
+        ("fit", "kernel_regression", SHAPE): [("", "drop_patch", rate(1, 0.01))],
+        ("restore", "deep_image_prior", SHAPE): [("", "drop_patch", rate(0, 0.004))],
     }
     monkeypatch.setattr(rates, "table", lambda: known)
     config = {
@@ -61,6 +64,9 @@ def toy(tmp_path, monkeypatch):
             "bound": {"like": "supervised_elbo", "train": {"steps": 10, "batch_size": 8, "adversary": 0}},
             "linear_mmse": None,
             "harmonic": None,
+            "kernel_regression": None,
+            "few_neighbours": {"like": "kernel_regression", "restore": {"neighbours": 50}},
+            "deep_image_prior": {"restore": {"steps": 100, "first_images": 20}},
         },
         "seeds": [3, 5],
         "results": "made",
@@ -97,12 +103,26 @@ def test_a_method_that_learns_without_networks_also_costs_its_training_measureme
     assert jobs[f"made/restored/{AT}/linear_mmse/test.npy"].seconds == pytest.approx(500 * 0.02 + 3 + 1000 * 0.01)
 
 
-def test_samples_are_of_every_seed_and_timings_of_the_first(toy):
+def test_a_comparison_with_the_training_measurements_costs_as_many_of_them_as_there_are(toy):
     *_, jobs = toy
+    assert jobs[f"made/restored/{AT}/kernel_regression/test.npy"].seconds == pytest.approx(1 + 1000 * 0.01 + 500 * 1000 * 1e-5)
+    assert jobs[f"made/restored/{AT}/few_neighbours/test.npy"].seconds == pytest.approx(1 + 50 * 0.01 + 500 * 50 * 1e-5)
+
+
+def test_a_network_that_is_fitted_to_each_image_costs_its_steps_and_counts_as_a_network(toy):
+    config, runs, jobs = toy
+    path = f"made/restored/{AT}/deep_image_prior/5/test.npy"
+    assert jobs[path].seconds == pytest.approx(20 * 100 * 0.004)
+    slower = {job.path: job for job in plan(config, runs, {"networks": 0.2, "arrays": 0.05})}
+    assert slower[path].seconds == pytest.approx(2 * jobs[path].seconds)
+
+
+def test_samples_are_of_every_seed_and_timings_of_the_first(toy):
+    config, _, jobs = toy
     samples, _ = [job for job in jobs.values() if job.part == "sample" and job.method == "bound"]
     assert samples.seconds == pytest.approx(32 * 256 * 0.002) and samples.bytes == 32 * 256 * 784 * 2
     timed = [job for job in jobs.values() if job.part == "timing"]
-    assert [job.method for job in timed] == ["acsg", "supervised_elbo", "bound", "linear_mmse", "harmonic"]
+    assert [job.method for job in timed] == [*config["methods"]]
     assert timed[0].bytes == kept(20) * 64 * 784 * 2
 
 
@@ -241,6 +261,14 @@ def test_every_rate_says_where_and_when_it_was_measured():
             assert float(row["each"]) >= 0 and float(row["fixed"]) >= 0
             assert float(row["each"]) > 0 or row["method"] == "as_measured"
             assert (int(float(row["bytes"])) > 0) == (row["part"] == "train")
+
+
+def test_the_reference_is_the_machine_of_most_rates(monkeypatch):
+    rates.reference.cache_clear()
+    slow, fast = Rate(0, 1, 0, networks=0.5, arrays=0.05), Rate(0, 1, 0, **HERE)
+    monkeypatch.setattr(rates, "table", lambda: {"a": [("", "", slow), ("", "", fast)], "b": [("", "", fast)]})
+    assert rates.reference() == HERE
+    rates.reference.cache_clear()
 
 
 def test_a_line_through_two_timings():

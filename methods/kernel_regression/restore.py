@@ -46,16 +46,16 @@ def averages(measured: Measured, training: Measured, mean: np.ndarray, bandwidth
 
 
 @functools.cache
-def fitted(train_y: Path, train_side_info: Path, forward: ForwardModel, images: int) -> tuple[Measured, np.ndarray, float]:
+def fitted(train_y: Path, train_side_info: Path, forward: ForwardModel, neighbours: int) -> tuple[Measured, np.ndarray, float]:
     """What to average, its mean image, and the bandwidth."""
-    training, held = training_parts(train_y, train_side_info, forward, images)
+    training, held = training_parts(train_y, train_side_info, forward, neighbours)
     mean = mean_of(training)
     return training, mean, best(BANDWIDTHS, lambda part, h: averages(part, training, mean, h), held)
 
 
-def restore(measured: Measured, *, train_y: Path, train_side_info: Path, images: int) -> Iterator[np.ndarray]:
+def restore(measured: Measured, *, train_y: Path, train_side_info: Path, neighbours: int) -> Iterator[np.ndarray]:
     """Values that are lost or noisy are averages of the training measurements that are nearest where both show something."""
-    yield averages(measured, *fitted(train_y, train_side_info, measured.forward, images))
+    yield averages(measured, *fitted(train_y, train_side_info, measured.forward, neighbours))
 
 
 if __name__ == "__main__":
