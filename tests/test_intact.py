@@ -189,14 +189,11 @@ def test_samples_of_other_measurements_are_refused_by_their_figure(measured, tmp
     store.save_json(samples.with_suffix(".json"), {"digest": "0123456789ab"})
     methods = tmp_path / "methods.csv"
     pd.DataFrame([{"method": "dice", "title": "dice", "clean": "no"}]).to_csv(methods, index=False)
-    given = {
-        "dataset": "toy",
-        "scores": tmp_path / "none.csv",
-        "methods": methods,
-        "clean": measured.parents[2] / "clean/toy/test.npy",
-    }
+    given = {"dataset": "toy", "methods": methods, "clean": measured.parents[2] / "clean/toy/test.npy"}
     given |= {"measured": f"add_noise={y}", "samples": f"add_noise/dice={samples}", "output": tmp_path / "report"}
-    assert command("reports.posterior", *flags(given)).line.startswith(f"{samples}: restored from other measurements than {y}")
+    assert command("reports.posterior_samples", *flags(given)).line.startswith(
+        f"{samples}: restored from other measurements than {y}"
+    )
 
 
 # --- estimates -----------------------------------------------------------------------------------------------------------------
