@@ -4,7 +4,7 @@ benchmarks/memory.csv.
     python -m benchmarks.memory                                       every method, twenty minutes of one core; Linux alone
     python -m benchmarks.memory --methods splitting unsure            these alone, such as new ones; the other rows stay
 
-A row says MiB = fixed + each · count, the largest that a process of its own ever had in memory (VmHWM), with libraries that only
+A row says MiB = fixed + each · count, the most that a process of its own ever had in memory (VmHWM), with libraries that only
 this program loads:
 
     part      count
