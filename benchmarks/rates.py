@@ -27,6 +27,7 @@ import datetime
 import functools
 import importlib
 import inspect
+import os
 import sys
 import tempfile
 import time
@@ -59,6 +60,7 @@ TRAINING_IMAGES = 10 * HELD_OUT, 20 * HELD_OUT  # measurements that a fit is tim
 FEW = {"steps": 10, "restarts": 1}  # of a search
 SAMPLES = 8  # of as many images
 SECONDS = 0.5  # of repetitions, where they are short
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 COLUMNS = ("part", "method", "options", "shape", "measurement", "fixed", "each", "bytes")
 FACTS = ("networks", "arrays", "device", "torch", "date", "commit", "cores_busy_otherwise")
 
@@ -188,6 +190,8 @@ def main() -> None:
     options.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS, help="of the configuration (both)")
     options.set_defaults(output=TABLE)
     args = options.parse_args()
+    if any(os.environ.get(name) != "1" for name in THREADS):  # libraries read them when loaded; threads that wait count as busy
+        os.execve(sys.executable, sys.orig_argv, os.environ | dict.fromkeys(THREADS, "1"))
     if torch.cuda.is_available():
         sys.exit("the rates are those of one core; put CUDA_VISIBLE_DEVICES= before the command to leave the GPU alone")
     config = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -269,6 +270,19 @@ def test_the_reference_is_the_machine_of_most_rates(monkeypatch):
     monkeypatch.setattr(rates, "table", lambda: {"a": [("", "", slow), ("", "", fast)], "b": [("", "", fast)]})
     assert rates.reference() == HERE
     rates.reference.cache_clear()
+
+
+def test_rates_are_measured_with_one_thread_of_every_library(monkeypatch):
+    """The processor's seconds of threads that wait for each other count too: with two, some rates were ten times as high."""
+    monkeypatch.setattr("sys.argv", ["rates", "--methods", "median"])
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    started = []
+    monkeypatch.setattr("os.execve", lambda program, arguments, environment: sys.exit(started.append((arguments, environment))))
+    with pytest.raises(SystemExit):
+        measuring.main()
+    ((arguments, environment),) = started
+    assert arguments == sys.orig_argv and {environment[name] for name in measuring.THREADS} == {"1"}
 
 
 def test_a_line_through_two_timings():
