@@ -1,7 +1,6 @@
 """In which order jobs start: the first seed of everything comes first, so that a run that is stopped has all of it.
 
-Snakemake starts jobs so that the sum of their priorities is greatest. What prepares the data has more than the jobs that
-could run on its cores in its place.
+Snakemake starts jobs so that the sum of their priorities is greatest. What prepares the data comes before all of them.
 """
 
 PREPARES, FIRST_SEED = 1000, 100

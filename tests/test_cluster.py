@@ -9,6 +9,7 @@ from declared import FOLDERS, METHODS, ROOT
 from parsed import workflow_of
 from snakemake.iocontainers import Wildcards
 
+import store
 from config import environment, resources
 from config.check import check
 from config.memory import mib_of, table
@@ -136,9 +137,9 @@ def test_the_key_gpu_decides_for_all_methods(monkeypatch, said, learned):
 
 
 def test_jobs_are_told_of_the_key(monkeypatch):
-    for name in ("BENCH_GPU", "CUDA_VISIBLE_DEVICES", "PATH", "PYTHONPATH"):
+    for name in ("BENCH_GPU", "CUDA_VISIBLE_DEVICES", "PATH", "PYTHONPATH", store.SNAKEMAKE):
         monkeypatch.setenv(name, "0")
-    environment.run_from(str(ROOT), check(CONFIG | {"gpu": False}))
+    environment.run_from(str(ROOT), check(CONFIG | {"gpu": False}), SimpleNamespace(configfiles=[], config={}))
     assert (environment.os.environ["BENCH_GPU"], environment.os.environ["CUDA_VISIBLE_DEVICES"]) == ("false", "")
 
 

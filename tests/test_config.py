@@ -1,9 +1,11 @@
 """A configuration is wrong in one clear line, or complete."""
 
 import copy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -11,6 +13,8 @@ from parsed import workflow_of
 from snakemake.exceptions import WorkflowError
 
 import protocols
+import store
+from config import environment
 from config.check import ConfigError, check
 from config.schema import assembled, family_of
 from measurements import forward
@@ -348,3 +352,17 @@ def test_a_key_that_stands_twice_is_named_with_its_line(tmp_path):
     run = subprocess.run([*command, "--directory", tmp_path], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode != 0
     assert f"configuration: {file}: line 5: the key methods stands there a second time" in run.stdout + run.stderr
+
+
+def test_advice_to_make_a_file_repeats_the_configuration_of_the_run(monkeypatch, tmp_path):
+    """What it says can be pasted into a shell, and Snakemake reads the same files and values out of it."""
+    for name in ("BENCH_GPU", "CUDA_VISIBLE_DEVICES", "PATH", "PYTHONPATH", store.SNAKEMAKE):
+        monkeypatch.setenv(name, "0")
+    mine = tmp_path / "my runs.yaml"
+    settings = SimpleNamespace(configfiles=[mine], config={"seeds": [1, 2], "results": "a b"})
+    environment.run_from(str(ROOT), check(GOOD), settings)
+    words = shlex.split(store.making(Path("results/models/model.pt")))
+    at = words.index("--configfile")
+    assert Path(words[at + 1]).resolve() == mine and words[at + 2 :] == [
+        "--config", "seeds=[1, 2]", "results=a b", "--", "results/models/model.pt"
+    ]  # fmt: skip
