@@ -24,7 +24,19 @@ def again(tmp_path_factory):
     return folder / "default"
 
 
-@pytest.mark.parametrize("name", ["table.csv", "table.md", "details.md", "differences.md", "training.csv", "learning.csv"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "table.csv",
+        "table.md",
+        "details.md",
+        "differences.md",
+        "training.csv",
+        "learning.csv",
+        "posterior.csv",
+        "posterior_details.md",
+    ],
+)
 def test_a_published_table_is_that_of_the_published_scores(again, name):
     assert (again / "mnist" / name).read_text() == (PUBLISHED / "mnist" / name).read_text()
 
