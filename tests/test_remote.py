@@ -45,7 +45,7 @@ def test_a_plan_is_what_snakemake_would_run(tmp_path):
     assert train.command.startswith("python -m methods.acsg.train --held-out ") and "--steps 400" in train.command
     assert train.on_gpu and not train.alone
     assert not next(each for each in some if each.rule == "measure").on_gpu
-    assert sum(each.alone for each in some) == 12  # four learned methods on three forward models
+    assert sum(each.alone for each in some) == 8  # four learned methods on two forward models
 
 
 def test_a_plan_has_the_run_s_caps_and_options_and_its_first_seed_first(tmp_path):
