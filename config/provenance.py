@@ -10,6 +10,7 @@ import ast
 import contextlib
 import functools
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 HOME = Path(__file__).parent.parent
@@ -77,7 +78,7 @@ def imported(modules: list[str], places: dict[str, Path]) -> dict[str, Path]:
         met.add(module)
         files = files_of(module, places.get(module.partition(".")[0], places[""]))
         for label in files.keys() - found.keys():
-            ahead += imports_of(files[label], tuple(label.split("/")[:-1]))
+            ahead += imports_of(files[label], tuple(label.split("/")[:-1])) - met
         found |= files
     return found
 
@@ -92,36 +93,49 @@ def files_of(module: str, place: Path) -> dict[str, Path]:
 
 
 @functools.cache
-def imports_of(path: Path, package: tuple[str, ...]) -> list[str]:
+def imports_of(path: Path, package: tuple[str, ...]) -> set[str]:
     """Every module that a file's `import` statements may mean; none of a file that is not Python, which its job will say."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except SyntaxError:
-        return []
-    names = []
-    for node in ast.walk(tree):
+    if (tree := parsed(path)) is None:
+        return set()
+    names: list[str] = []
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = [*package[: len(package) - node.level + 1]] if node.level else []
             base = ".".join([*base, *filter(None, [node.module])])
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]  # `from package import module`
-    return names
+    return set(names)
 
 
 @functools.cache
 def hash_of(path: Path) -> str:
     """Of a file's bytes; of Python, of what it does: comments, docstrings and layout do not count."""
     data = path.read_bytes()
-    if path.suffix == ".py":
-        with contextlib.suppress(SyntaxError):  # its job will say
-            data = ast.dump(without_docstrings(ast.parse(data))).encode()
+    if path.suffix == ".py" and (tree := parsed(path)):
+        data = ast.dump(without_docstrings(tree)).encode()
     return hashlib.sha256(data).hexdigest()
+
+
+@functools.cache
+def parsed(path: Path) -> ast.Module | None:
+    """None of a file that is not Python, which its job will say."""
+    with contextlib.suppress(SyntaxError):
+        return ast.parse(path.read_bytes())
 
 
 def without_docstrings(tree: ast.Module) -> ast.Module:
     """The same program; a docstring that a program shows as its --help is one too."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
             node.body = node.body[1:] or [ast.Pass()]
     return tree
+
+
+def statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """The program and its statements, those in others too; `ast.walk` goes through all expressions and takes far longer."""
+    ahead: list[ast.AST] = [tree]
+    while ahead:
+        yield (node := ahead.pop())
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            ahead += getattr(node, block, [])

@@ -51,8 +51,8 @@ class Kit(NamedTuple):
     def lack(self, dataset: str, what: str, runs: list[str]) -> None:
         """Say which runs lack something, if any does."""
         if runs:
-            those = "any row" if runs == self.asked(dataset) else captions.runs_named(runs, self.titles)
-            self.missing.append(f"{dataset}: no {what} of {those}")
+            those = " of any row" if runs == self.asked(dataset) else f": {captions.runs_named(runs, self.titles)}"
+            self.missing.append(f"{dataset}: no {what}{those}")
 
     def first_seed(self, dataset: str, measurement: str, method: str) -> Run | None:
         """The first run of a method on a forward model; None where it does not apply."""

@@ -50,7 +50,7 @@ def tables(kit: Kit, dataset: str) -> None:
 def of_samples(kit: Kit, dataset: str) -> list[Path]:
     """The scores files of posterior samples of the runs that have all of them."""
     here = Namespace(results=kit.folder, dataset=dataset, partial=True)
-    by_run = {run: found.scores(Namespace(**vars(here), runs=[run]), of_samples=True) for run in kit.scored(dataset)}
+    by_run = {run: found.of_programs(Namespace(**vars(here), runs=[run]), of_samples=True) for run in kit.scored(dataset)}
     most = max(map(len, by_run.values()))
     return [path for paths in by_run.values() if len(paths) == most for path in paths]
 

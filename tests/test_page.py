@@ -38,10 +38,12 @@ def browsed(tmp_path):
     np.save(place / "clean/mnist/test.npy", rng.integers(0, 256, (40, 8, 6, 1), np.uint8))
     (place / "measured/mnist/add_noise").mkdir(parents=True)
     np.save(place / "measured/mnist/add_noise/test.y.npy", images["y"])
+    (place / "measured/mnist/add_noise/test.json").write_text("{}")
     for method, psnr in {"a": np.arange(40.0) ** 2, "b": -np.arange(40.0)}.items():
         for stop in ("restored", "scores"):
             (place / stop / "mnist/add_noise" / method).mkdir(parents=True)
         np.save(place / f"restored/mnist/add_noise/{method}/test.npy", images[method])
+        (place / f"restored/mnist/add_noise/{method}/test.json").write_text("{}")
         rows = pd.DataFrame({"dataset": "mnist", "measurement": "add_noise", "method": method, "seed": "", "image": range(40)})
         columns = browser.files.declared.programs()["quality"].columns
         rows = rows.assign(**{name: 0.0 for name in columns} | {"psnr_pasted": psnr})

@@ -55,7 +55,7 @@ def home(tmp_path):
 
 def digests(home: Path) -> dict[str, str]:
     """All of them, as another start of Snakemake would compute them."""
-    for cached in (code_of, code_of_method, provenance.files_of, provenance.imports_of, provenance.hash_of):
+    for cached in (code_of, code_of_method, provenance.files_of, provenance.imports_of, provenance.parsed, provenance.hash_of):
         cached.cache_clear()
     return {name: digest(home) for name, digest in DIGESTS.items()}
 

@@ -121,7 +121,7 @@ def test_scores_made_again_of_packed_restorations_are_the_packed_scores(kit, fam
 def test_what_is_missing_is_named(kit):
     lines = [line for line in kit[1].splitlines() if line.startswith("missing: ")]
     assert lines == [
-        "missing: mnist5k: no scores of drop independent: harmonic inpainting, Ambient sampler (seed 1); add noise: "
+        "missing: mnist5k: no scores: on drop independent: harmonic inpainting; on drop independent, add noise: "
         "Ambient sampler (seed 1)"
     ]
     assert lines[0].removeprefix("missing: ") in (kit[0] / "README.md").read_text(encoding="utf-8")
@@ -130,8 +130,7 @@ def test_what_is_missing_is_named(kit):
 @pytest.mark.parametrize("stop, says", [
     ("models", "no model of Ambient sampler for drop independent (no model.pt), add noise (no model.pt)"),
     ("clean", "no clean/mnist5k/test.npy"),
-    ("restored", "no restorations of drop independent: as measured, Ambient sampler (seed 0); add noise: as measured, "
-                 "Ambient sampler (seed 0)"),
+    ("restored", "no restorations: on drop independent, add noise: as measured, Ambient sampler (seed 0)"),
 ])  # fmt: skip
 def test_an_absent_stop_is_named(finished, packing, stop, says, tmp_path):
     shutil.copytree(finished / "results", tmp_path / "results", ignore=lambda _, files: [name for name in files if name == stop])
