@@ -1,6 +1,7 @@
 """A U-Net that draws images: noise is an input of its coarse grids, so that each draw is another image."""
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
@@ -18,8 +19,6 @@ class StochasticUNet(ImageNetwork):
     ε is a vector of `noise` numbers. The first of them join all maps where the grid is coarsest, the others are planes, PLANES to
     a grid, at every grid but the finest: noise there would be grain. 0 and 1 are reached exactly. Sides that the coarsest grid
     does not divide are continued with the values at their end, and cut off again.
-
-    Several draws for a measurement share what `encode` makes of it.
     """
 
     PLANES = 4
@@ -47,6 +46,11 @@ class StochasticUNet(ImageNetwork):
     def forward(self, y: Tensor, mask: Tensor | None, noise: Tensor) -> Tensor:  # [B, H, W, C] each, [B, noise] -> [B, H, W, C]
         return self.decode(self.encode(y, mask), noise)
 
+    def draws(self, y: Tensor, mask: Tensor | None, noise: Tensor) -> Iterator[Tensor]:
+        """An image for each ε of each measurement, which is encoded once: [K, B, noise] -> K of [B, H, W, C]."""
+        maps = self.encode(y, mask)
+        return (self.decode(maps, each) for each in noise)
+
     def encode(self, y: Tensor, mask: Tensor | None) -> list[Tensor]:
         """The maps of the measurement, from the finest grid to the coarsest."""
         with self.precision(y.device):
@@ -70,3 +74,11 @@ class StochasticUNet(ImageNetwork):
                 maps = up(maps) if more is None else up(maps) + more
                 maps = join(torch.cat([maps, skip], dim=1))
             return self.reaching(self.image(maps))
+
+
+def with_opposites(noise: Tensor) -> Tensor:
+    """ε and -ε in turn, [K, ...] -> [2K, ...]: in the mean of both draws the part that is odd in ε cancels.
+
+    Antithetic variates (Hammersley and Morton, 1956): the mean's expectation stays, its variance falls.
+    """
+    return torch.stack([noise, -noise], 1).flatten(0, 1)

@@ -22,6 +22,7 @@ from networks.stochastic_unet import StochasticUNet
 from training.energy_score import LAGS, difference_score, energy_score, sides, value_score, window_score
 from training.loop import Training
 from training.losses import log_low_rank_normal
+from training.models import trained
 
 MNIST = ImageFormat(SHAPE)
 EXACT = [name for name, model in FAMILIES.items() if not model.sigma]
@@ -386,11 +387,27 @@ def test_the_model_holds_what_restoring_needs_alone(world, family):
 
 
 @pytest.mark.parametrize("method", ["ambient_sampler", "sampler_supervised"])
-def test_the_estimate_is_the_mean_of_the_samples(world, method):
-    samples, estimates = world.sample(method, "drop_patch", count=4), world.restore(method, "drop_patch", draws=4)
-    assert len(estimates) == 4
-    for count, estimate in enumerate(estimates, start=1):
-        np.testing.assert_allclose(estimate, samples[:count].mean(0), atol=1e-6)
+def test_the_estimate_is_the_mean_of_draws_in_pairs_of_opposite_noise(world, method):
+    estimates, samples = world.restore(method, "drop_patch", draws=5), world.sample(method, "drop_patch", count=3)
+    sums = [np.zeros_like(samples[0]), *(count * estimate for count, estimate in enumerate(estimates, start=1))]
+    draws = np.diff(sums, axis=0)
+    np.testing.assert_allclose(draws[::2], samples, atol=1e-5)  # those with ε are the samples
+
+    measured = world.measured(method, "drop_patch").loaded()
+    (net,) = trained(world.inputs(method, "drop_patch")["model"], measured, "sampler")
+    noise = torch.from_numpy(measured.normal(2, (net.noise,), 0))
+    for draw, each in zip(draws[1::2], noise, strict=True):
+        opposite = net(torch.from_numpy(measured.y), torch.from_numpy(measured.informs.copy()), -each)
+        np.testing.assert_allclose(draw, np.where(measured.observed, measured.y, opposite), atol=1e-5)
+
+
+@pytest.mark.parametrize("learner_of", ["ambient_sampler", "sampler_supervised"])
+def test_opposite_noise_cancels_in_the_estimate_while_it_trains(learner, learner_of):
+    """Where an image is linear in ε, the mean of the draws is the image without noise; a single draw is not."""
+    made, batch = learner(learner_of, MNIST, model := DropPatch(4), seeded()), batch_of(model)
+    made.G.draws = lambda y, mask, noise: (y + each.mean(1)[:, None, None, None] for each in noise)
+    torch.testing.assert_close(made.estimate(batch), batch["y"])
+    assert not torch.equal(made.estimate(batch, seeded()), batch["y"])
 
 
 def test_the_supervised_sampler_scores_what_was_not_measured_exactly(learner, monkeypatch):
@@ -400,6 +417,7 @@ def test_the_supervised_sampler_scores_what_was_not_measured_exactly(learner, mo
     made, batch = learner("sampler_supervised", MNIST, model, seeded()), batch_of(model)
     made.step(batch, seeded(1))
     with torch.no_grad():
-        draws = made.drawn(batch["y"], batch["side_info"], seeded(1), 2)
-    expected = energy_score(batch["x"], *draws, ~batch["side_info"])
+        noise = torch.randn(2, len(batch["y"]), made.G.noise, generator=seeded(1))
+        draws = made.G.draws(batch["y"], batch["side_info"], noise)
+        expected = energy_score(batch["x"], *draws, ~batch["side_info"])
     assert losses == [pytest.approx(expected.item(), rel=1e-2)]

@@ -30,13 +30,13 @@ from measurements.forward import Example, ForwardModel
 from networks.architectures import ImageFormat
 from networks.initial import with_default_weights
 from networks.low_rank import LowRankUNet
-from networks.stochastic_unet import StochasticUNet
+from networks.stochastic_unet import StochasticUNet, with_opposites
 from training.energy_score import energy_score
 from training.learner import Batch, Learner
 from training.losses import log_low_rank_normal
 from training.optimizers import adam, rise_and_fall, update
 
-ESTIMATE_SAMPLES = 16  # in the mean that is the estimate while it trains
+ESTIMATE_DRAWS = 16  # in the mean that is the estimate while it trains
 MEAN_WEIGHT = 10.0  # λ
 
 
@@ -101,9 +101,8 @@ class AmbientSampler(Learner):
 
     def drawn(self, net: StochasticUNet, y: Tensor, s: Tensor, generator: Generator, count: int) -> list[Tensor]:
         """Draws net(y, m, ε) for each measurement, `count` of [B, H, W, C]."""
-        maps = net.encode(y, self.forward.mask(s, y.shape))
         noise = torch.randn(count, len(y), net.noise, generator=generator, device=y.device)
-        return [net.decode(maps, each) for each in noise]
+        return list(net.draws(y, self.forward.mask(s, y.shape), noise))
 
     def pasted(self, x: Tensor, y: Tensor, s: Tensor) -> Tensor:
         return torch.where(self.forward.observed(s, y.shape), y, x)
@@ -165,8 +164,12 @@ class AmbientSampler(Learner):
         return {name: y.new_zeros(()) for name in self.optimizers} | {trained: loss.detach()}
 
     def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor:
-        """The mean of several draws; with a generator one draw."""
         y, s = batch["y"], batch["side_info"]
-        own = generator or Generator(y.device).manual_seed(0)
-        draws = self.drawn(self.G, y, s, own, 1 if generator else ESTIMATE_SAMPLES)
-        return self.pasted(torch.stack(draws).mean(0), y, s)
+        return self.pasted(drawn_estimate(self.G, y, self.forward.mask(s, y.shape), generator), y, s)
+
+
+def drawn_estimate(net: StochasticUNet, y: Tensor, mask: Tensor | None, generator: Generator | None) -> Tensor:
+    """The mean of ESTIMATE_DRAWS draws; with a generator one draw: [B, H, W, C]."""
+    own = generator or Generator(y.device).manual_seed(0)
+    noise = torch.randn(1 if generator else ESTIMATE_DRAWS // 2, len(y), net.noise, generator=own, device=y.device)
+    return torch.stack(list(net.draws(y, mask, noise if generator else with_opposites(noise)))).mean(0)

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from measurements.forward import ForwardModel
-from methods.ambient_sampler.model import ESTIMATE_SAMPLES
+from methods.ambient_sampler.model import drawn_estimate
 from networks.architectures import ImageFormat
 from networks.initial import with_default_weights
 from networks.stochastic_unet import StochasticUNet
@@ -29,22 +29,15 @@ class SupervisedSampler(Learner):
     def learning_rate(self, step: int) -> float:
         return rise_and_fall(self.peak, step, self.steps)
 
-    def drawn(self, y: Tensor, s: Tensor, generator: Generator, count: int) -> list[Tensor]:
-        """Draws G(y, m, ε) for each measurement, `count` of [B, H, W, C]."""
-        maps = self.G.encode(y, self.forward.mask(s, y.shape))
-        return [
-            self.G.decode(maps, torch.randn(len(y), self.G.noise, generator=generator, device=y.device)) for _ in range(count)
-        ]
-
     def step(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         x, y, s = batch["x"], batch["y"], batch["side_info"]
-        loss = energy_score(x, *self.drawn(y, s, generator, 2), ~self.forward.observed(s, y.shape))
+        noise = torch.randn(2, len(y), self.G.noise, generator=generator, device=y.device)
+        draws = self.G.draws(y, self.forward.mask(s, y.shape), noise)
+        loss = energy_score(x, *draws, ~self.forward.observed(s, y.shape))
         update(self.optimizers, {"sampler": loss})
         return {"sampler": loss.detach()}
 
     def estimate(self, batch: Batch, generator: Generator | None = None) -> Tensor:
-        """The mean of several draws; with a generator one draw."""
         y, s = batch["y"], batch["side_info"]
-        own = generator or Generator(y.device).manual_seed(0)
-        mean = torch.stack(self.drawn(y, s, own, 1 if generator else ESTIMATE_SAMPLES)).mean(0)
+        mean = drawn_estimate(self.G, y, self.forward.mask(s, y.shape), generator)
         return torch.where(self.forward.observed(s, y.shape), y, mean)
