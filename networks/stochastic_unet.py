@@ -64,16 +64,20 @@ class StochasticUNet(ImageNetwork):
 
     def decode(self, skips: list[Tensor], noise: Tensor) -> Tensor:
         """The image that belongs to ε, [B, noise] -> [B, H, W, C]."""
+        with self.precision(noise.device):
+            return self.reaching(self.image(self.last_maps(skips, noise)))
+
+    def last_maps(self, skips: list[Tensor], noise: Tensor) -> Tensor:
+        """Those of the finest grid, of which the image is made."""
         *fine, coarsest = skips
         vector, *parts = noise.split(self.parts, dim=1)
         planes = [part.unflatten(1, grid).permute(0, 3, 1, 2) for part, grid in zip(parts, self.grids, strict=True)]
-        with self.precision(noise.device):
-            mixed = [mix(plane) for mix, plane in zip(self.mixes, planes, strict=True)]
-            maps = self.middle(coarsest + self.latent(vector) + mixed[0])
-            for up, join, skip, more in zip(self.ups, self.joins, reversed(fine), [*mixed[1:], None], strict=True):
-                maps = up(maps) if more is None else up(maps) + more
-                maps = join(torch.cat([maps, skip], dim=1))
-            return self.reaching(self.image(maps))
+        mixed = [mix(plane) for mix, plane in zip(self.mixes, planes, strict=True)]
+        maps = self.middle(coarsest + self.latent(vector) + mixed[0])
+        for up, join, skip, more in zip(self.ups, self.joins, reversed(fine), [*mixed[1:], None], strict=True):
+            maps = up(maps) if more is None else up(maps) + more
+            maps = join(torch.cat([maps, skip], dim=1))
+        return maps
 
 
 def with_opposites(noise: Tensor) -> Tensor:

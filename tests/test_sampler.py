@@ -185,6 +185,14 @@ def test_black_and_white_are_reached_and_a_gradient_gets_past(kind, logit, white
     assert (image() == white).all()
 
 
+def test_a_sampler_goes_on_from_the_gaussian():
+    """Without noise its image is the Gaussian's mean."""
+    gaussian, sampler = built(LowRankUNet, SHAPE, rank=2).eval(), built(StochasticUNet, SHAPE).eval()
+    sampler.load_state_dict(gaussian.sampler())
+    y = rand(2, *SHAPE)
+    torch.testing.assert_close(sampler(y, None, torch.zeros(2, sampler.noise)), gaussian(y)[0])
+
+
 def test_the_gaussian_starts_narrow_and_has_its_rank():
     net = built(LowRankUNet, (17, 33, 3), planes=2, rank=5).eval()
     mean, factor = net(rand(2, 17, 33, 3), rand(2, 17, 33, 3) < 0.5)
@@ -233,6 +241,16 @@ def test_every_phase_trains_its_own_network_and_no_teacher(learner, family):
         assert moved == {name}
         assert losses.keys() == made.optimizers.keys() and {k for k, v in losses.items() if v != 0} == {name}
         assert all(math.isfinite(value) for value in losses.values())
+
+
+def test_the_sampler_goes_on_from_the_gaussian_where_teaching_begins_and_there_alone(learner):
+    made = learner("ambient_sampler", MNIST, AddNoise(0.2), seeded(), em=0.5)
+    taken = []
+    for step in range(100):
+        made.G.image.bias.data.fill_(-1)
+        made.begin(step)
+        taken += [step] if torch.equal(made.G.image.bias, made.N.image.bias) else []
+    assert taken == [25]
 
 
 def test_the_old_network_is_renewed_at_its_steps(learner):

@@ -7,7 +7,7 @@
 
     start, exact targets      G minimises  L_start = ES(A x¹, A x²; t)  where c
     likelihood, noisy ones    μ minimises  (t - A μ)² / σ_t²,   w  -log N(t; A μ, A w wᵀ Aᵀ + σ_t²)  where c,   μ, w = N(ỹ, m̃)
-    teaching, then            x = clip(μ + w ε),  μ, w = N(y + τ n, m), and as in EM
+    teaching, then            x = clip(μ + w ε),  μ, w = N(y + τ n, m), and as in EM; G begins with the weights of N
     EM                        x = G_old(y, m, ε) with the values that y holds exactly put in their places        (the E step)
                               ỹ = f_θ'(x), θ' drawn afresh;  L_EM = ES(x¹, x²; x)  where ỹ does not hold x       (the M step)
                               G minimises  (1 - a) L_EM + a L_start;  G_old = G every `renew` steps
@@ -87,6 +87,8 @@ class AmbientSampler(Learner):
 
     def begin(self, step: int) -> str:
         self.phase, done, _ = self.place(step)
+        if (self.phase, done) == ("teaching", 0):
+            self.G.load_state_dict(self.N.sampler())
         if self.phase == "em" and done % self.renew == 0:
             self.G_old.load_state_dict(self.G.state_dict())
         for teacher in self.only_in_training:
