@@ -14,6 +14,7 @@ import store
 from measurements import files
 from metrics.quality import psnr
 from metrics.scores import load_clean
+from options import SEED, parser_of
 
 COLUMNS = ["dataset", "measurement", "method", "seed", "step", "images_seen", "held_out", "psnr", "psnr_error", "images"]
 
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     add("--dataset", required=True)
     add("--measurement", required=True)
     add("--method", required=True)
-    add("--seed", type=int, required=True)
+    add("--seed", type=parser_of("seed", SEED), required=True)
     add("--output", type=Path, required=True, help="the scores, .csv")
     args = parser.parse_args(arguments)
     with store.clear_errors():
