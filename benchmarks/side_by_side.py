@@ -109,12 +109,12 @@ class Bench:
         told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
         text = f"### {part}, {self.args.shape}\n\n{markdown(rows)}\n\n{notes}\n\n{told}\n"
         path = self.args.output / f"{part}-{self.args.shape}.csv"
-        with store.replacing(path) as partial, open(partial, "w", newline="") as file:
+        with store.replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, [*rows[0], *facts])
             table.writeheader()
             table.writerows(row | facts for row in rows)
         with store.replacing(path.with_suffix(".md")) as partial:
-            partial.write_text(text)
+            partial.write_text(text, encoding="utf-8")
         print(text, flush=True)
 
 
