@@ -293,6 +293,31 @@ def test_facts_of_another_form_are_named(measured, content, says, command, tmp_p
     assert outcome.code == 1 and outcome.line.startswith(f"{measured / 'test.json'}: {says}")
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"family": "nowhere"}, "nowhere: no such forward model; there are add_noise"),
+        ({"options": {"sgima": 1}}, "AddNoise.__init__() got an unexpected keyword argument 'sgima'"),
+        ({"options": {"sigma": "much"}}, "add_noise: sigma is much; it must be a number, at least 0"),
+        ({"protocol": "papre"}, "'papre' is no protocol; it must be sound, paper, or"),
+    ],
+)
+def test_facts_of_no_forward_model_or_protocol_are_named(measured, changes, says):
+    (path := measured / "test.json").write_text(json.dumps(store.load_json(measured / "test.json") | changes))
+    with pytest.raises(SystemExit) as stop:
+        files.load(measured / "test.y.npy")
+    assert str(stop.value).startswith(f"{path}: {says}") and str(stop.value).endswith("; delete it and run again")
+
+
+@pytest.mark.parametrize("key", store.TYPES)
+def test_a_fact_of_another_type_is_named(key, tmp_path):
+    (path := tmp_path / "facts.json").write_text(json.dumps({key: 0.5}))
+    with pytest.raises(SystemExit, match=rf"facts\.json: {key} is a float, not a {store.TYPES[key].__name__}; delete it and run"):
+        store.load_json(path)
+    path.write_text(json.dumps({key: None}))
+    assert store.load_json(path) == {key: None}
+
+
 ROW = {"dataset": "toy", "measurement": "noise", "method": "dice", "seed": 0, "image": 0, "digest": "12e456789012", "mse": 0.1}
 SCORES = {
     "inf": ([ROW | {"mse": np.inf}], "mse is inf, not a finite number"),
