@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
         measured, trained = store.describe(args.held_out), store.load_json(args.trained)
         files.check_clean(args.clean, clean, measured)
         digests = {trained.get("held_out"), measured.get("digests", {}).get("y")} - {None}
-        if len(digests) > 1 and "adopted" not in trained:  # of a model from elsewhere its adoption says so (training/adopt.py)
+        if len(digests) > 1:
             sys.exit(f"{args.estimates}: made of other measurements than {args.held_out}; delete its folder and train again")
         if len(curve) != len(estimates) or estimates.shape[1] > len(clean):
             sys.exit(f"{args.estimates}: holds {estimates.shape}, not the looks of {args.curve}; train again")

@@ -113,6 +113,27 @@ def test_a_learning_curve_is_scored_against_the_images_and_measurements_that_it_
     assert f"{clean}: holds other images than those that were measured" in command("metrics.learning", *flags(given)).line
 
 
+def test_a_model_from_elsewhere_keeps_its_learning_curve_only_where_it_is_of_this_run_s_measurements(measured, tmp_path, command):
+    """Otherwise it would be scored against other images."""
+    clean, model = measured.parents[2] / "clean/toy/validation.npy", tmp_path / "model"
+    given = held_out_given(measured, tmp_path)
+    assert command("methods.unsure.train", *flags(given)).code == 0
+    adopted = {name: given[name] for name in ("y", "held_out")} | {"model": model / "model.pt", "method": "unsure"}
+    scored = {"clean": clean, "held_out": given["held_out"], "dataset": "toy", "measurement": "add_noise", "method": "unsure"}
+    rows = []
+    for output, more in ((tmp_path / "same", {}), (tmp_path / "other", {"sigma": 0.4, "seed": 7})):
+        if more:
+            again = {"clean": clean, "split": "validation", "dataset": "toy", "output": measured} | more
+            assert command("measurements.measure", "add_noise", *flags(again)).code == 0
+        assert command("training.adopt", *flags(adopted | {"output": output})).code == 0
+        files_of = {"trained": output / "train.json", "estimates": output / "learning.npy", "curve": output / "learning.csv"}
+        outcome = command("metrics.learning", *flags(scored | files_of | {"seed": 0, "output": tmp_path / "learning.csv"}))
+        assert outcome.code == 0, outcome.err
+        rows.append(len(pd.read_csv(tmp_path / "learning.csv")))
+    assert rows[0] > 0 and rows[1] == 0
+    assert (tmp_path / "other/model.pt").read_bytes() == (model / "model.pt").read_bytes()
+
+
 def test_clean_images_to_select_by_are_those_that_were_measured(measured, tmp_path, command):
     for path in measured.glob("*.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"protocol": "clean_selection"}))
