@@ -9,7 +9,7 @@ from pathlib import Path
 import datasets
 import protocols
 from bench import method_facts
-from config import paths
+from config import duplicates, paths
 from config.command_line import options_on
 from config.schema import assembled, family_of, forward_model
 from config.validate import ConfigError, suggest, validate, with_numbers
@@ -181,6 +181,7 @@ def complete(name: str, given: dict) -> dict:
         facts = method_facts.read(folder)
     except ValueError as error:
         raise ConfigError(f"methods.{name}: {error}") from None
+    duplicates.refuse(folder.glob("method.yaml"))
     traits = find(names()[0]).traits()
     for part in ("applies", "posterior"):
         for trait, wanted in getattr(facts, part).items():

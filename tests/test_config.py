@@ -148,6 +148,30 @@ def test_a_trait_that_no_forward_model_has_is_named_with_its_file(tmp_path):
         check(changed("methods.mine", {"folder": str(folder)}))
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("- a list", "holds a list, not keys; there are title, train"),
+        ("title: 5", "title: 5 is a int, not a str"),
+        ("applies: [mask]", "applies: ['mask'] is a list, not a dict"),
+        ("seeded: 1", "seeded: 1 is a int, not a bool"),
+        ("restore: {a: 3}", "restore.a: needs a description and a type, one of boolean, integer"),
+        ("restore: {a: {type: nonsense, description: x}}", "restore.a: needs a description and a type"),
+        ("restore: {a: {type: number, default: .nan, description: x}}", "restore.a: its default is nan; it must be a number"),
+        ("restore: {a: {type: number, minimum: 0, default: -1, description: x}}", "restore.a: its default is -1; it must be"),
+        ("title: a\ntitle: b", "line 2: the key title stands there a second time"),
+        (b"title: \xff", "not valid YAML ('utf-8' codec can't decode"),
+    ],
+)
+def test_what_a_method_says_of_itself_is_checked(content, says, tmp_path):
+    (folder := tmp_path / "mine").mkdir()
+    (folder / "rules.smk").touch()
+    (folder / "method.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigError) as error:
+        check(changed("methods.mine", {"folder": str(folder)}))
+    assert f"{folder / 'method.yaml'}: {says}" in str(error.value) and "\n" not in str(error.value)
+
+
 def test_sound_is_the_default_and_changes_nothing():
     config = check(GOOD)
     assert (config["protocol"], config["results"]) == ("sound", "results")
