@@ -20,6 +20,7 @@ from dataclasses import MISSING
 
 LARGEST = 2**32 - 1  # no option, seed or other number of a configuration is larger: PyTorch's generator takes 32 bits of a seed
 SEED = {"type": "integer", "minimum": 0, "maximum": LARGEST}
+COUNT = {"type": "integer", "minimum": 1}
 TYPES = {"boolean": bool, "integer": int, "number": float, "string": str}
 NAMES = {kind: name for name, kind in TYPES.items()}
 BOUNDS = {  # keyword of JSON schema: how a message says it, and whether a value keeps to it
@@ -113,6 +114,13 @@ def parser_of(name: str, schema: dict) -> Callable[[str], bool | int | float | s
 
     parse.__name__ = schema["type"]
     return parse
+
+
+THREADS = {
+    "type": parser_of("threads", COUNT | {"maximum": 1024}),
+    "default": 1,
+    "help": "threads that libraries may use (%(default)s)",
+}
 
 
 def add_options(parser: argparse.ArgumentParser, schemas: dict[str, dict]) -> None:

@@ -20,6 +20,8 @@ from typing import BinaryIO
 import numpy as np
 
 DIGITS = 12  # of a digest
+TYPES = dict.fromkeys(("data", "digests", "options"), dict) | {"first_images": int, "shape": list}  # of facts, by name
+TYPES |= dict.fromkeys(("dataset", "digest", "family", "measurement", "method", "protocol"), str)
 SNAKEMAKE = "BENCH_SNAKEMAKE"  # environment variable: the command of the run that a job belongs to, with its configuration
 
 
@@ -138,7 +140,7 @@ def save_json(path: Path, facts: dict) -> None:
 
 
 def load_json(path: Path, keys: Iterable[str] = ()) -> dict:
-    """The facts of a `.json` file. Raises SystemExit where there is none, or one that lacks one of the keys."""
+    """The facts of a `.json` file. Raises SystemExit where there is none, a key is lacking, or a fact is of another type."""
     try:
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -149,6 +151,9 @@ def load_json(path: Path, keys: Iterable[str] = ()) -> dict:
         sys.exit(f"{path}: holds a {type(facts).__name__}, not facts by their names; delete it and run again")
     if lacking := [key for key in keys if key not in facts]:
         sys.exit(f"{path}: lacks {', '.join(lacking)}; delete it and run again")
+    for key in TYPES.keys() & facts.keys():
+        if not isinstance(facts[key], TYPES[key] | None):
+            sys.exit(f"{path}: {key} is a {type(facts[key]).__name__}, not a {TYPES[key].__name__}; delete it and run again")
     return facts
 
 

@@ -35,7 +35,7 @@ from bench.restoring import SAMPLED_IMAGES, SAMPLES, Restorer, restored, sampled
 from bench.time_limit import FLAG, TimeLimit
 from measurements import files
 from measurements.forward import from_facts
-from options import SEED, add_options, parser_of
+from options import COUNT, SEED, THREADS, add_options, parser_of
 
 
 def main(restore: Restorer, sample: Callable | None = None) -> None:
@@ -111,11 +111,11 @@ def parser_for(name: str, restore: Restorer, named: list[str], schemas: dict, wi
     add("--timing", nargs="*", type=functools.partial(setting, schemas), metavar="OPTION=VALUE",
         help=f"time the first {TIMING_BATCH} images instead, and once more with each of these options")  # fmt: skip
     if with_samples:
-        count = {"type": parser_of("samples", {"type": "integer", "minimum": 1}), "nargs": "?", "const": SAMPLES, "metavar": "K"}
+        count = {"type": parser_of("samples", COUNT), "nargs": "?", "const": SAMPLES, "metavar": "K"}
         add("--samples", **count,
             help=f"write K posterior samples of the first {SAMPLED_IMAGES} images instead (%(const)s)")  # fmt: skip
     add("--seed", type=parser_of("seed", SEED), help="seed of the run, for a method that has any randomness")
-    add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
+    add("--threads", **THREADS)
     add("--runtime", **FLAG)
     add_options(parser, schemas)
     return parser

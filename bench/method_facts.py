@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import yaml
 
+from options import TYPES, checked
+
 TRAINING = Path(__file__).parent.parent / "training" / "options.yaml"
 EVERY_RESTORATION = {  # options of every restoration, which no method.yaml declares
     "first_images": {
@@ -26,7 +28,8 @@ EVERY_RESTORATION = {  # options of every restoration, which no method.yaml decl
         "description": "Only so many test images, the first ones, are restored and scored. Without it, all.",
     },
 }
-KEYS = ("title", "train", "restore", "applies", "posterior", "seeded", "keeps_observed", "gpu")
+KEYS = {"title": str} | dict.fromkeys(("train", "restore", "applies", "posterior"), dict)
+KEYS |= dict.fromkeys(("seeded", "keeps_observed", "gpu"), bool)
 
 
 class MethodFacts(NamedTuple):
@@ -46,12 +49,20 @@ def read(folder: Path) -> MethodFacts:
     path = folder / "method.yaml"
     try:
         stated = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if strange := stated.keys() - set(KEYS):
-        raise ValueError(f"{path}: {min(strange)}: no such key; there are {', '.join(KEYS)}")
+    if not isinstance(stated, dict):
+        raise ValueError(f"{path}: holds a {type(stated).__name__}, not keys; there are {', '.join(KEYS)}")
+    if strange := sorted(map(str, stated.keys() - KEYS.keys())):
+        raise ValueError(f"{path}: {strange[0]}: no such key; there are {', '.join(KEYS)}")
+    for key, value in stated.items():
+        if not isinstance(value, KEYS[key] | None):
+            raise ValueError(f"{path}: {key}: {value!r} is a {type(value).__name__}, not a {KEYS[key].__name__}")
     if taken := (stated.get("restore") or {}).keys() & EVERY_RESTORATION.keys():
         raise ValueError(f"{path}: restore.{min(taken)}: every method has this option already; give yours another name")
+    for section in ("train", "restore"):
+        for name, schema in (stated.get(section) or {}).items():
+            check_option(f"{path}: {section}.{name}", schema)
     learned = (folder / "train.py").exists()
     shared = yaml.safe_load(TRAINING.read_text(encoding="utf-8")) if learned else {}
     return MethodFacts(
@@ -65,3 +76,11 @@ def read(folder: Path) -> MethodFacts:
         keeps_observed=stated.get("keeps_observed", False),
         gpu=learned or stated.get("gpu", False),
     )
+
+
+def check_option(where: str, schema: object) -> None:
+    """Raises ValueError where an option of method.yaml has no schema as options.py takes it, or one that refuses its default."""
+    if not isinstance(schema, dict) or "description" not in schema or not ("enum" in schema or schema.get("type") in TYPES):
+        raise ValueError(f"{where}: needs a description and a type, one of {', '.join(TYPES)}, or an enum")
+    if "default" in schema:
+        checked(f"{where}: its default", schema["default"], schema)

@@ -8,8 +8,9 @@ from types import TracebackType
 
 from options import parser_of
 
+LONGEST = 525_600  # minutes, a year; much longer ones are beyond what a clock can wait for
 FLAG = {
-    "type": parser_of("runtime", {"type": "number", "minimum": 0}),
+    "type": parser_of("runtime", {"type": "number", "minimum": 0, "maximum": LONGEST}),
     "default": 0,
     "metavar": "MINUTES",
     "help": "end the command after so many minutes, with one line (0: no limit)",

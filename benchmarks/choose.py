@@ -34,7 +34,7 @@ from bench.restoring import Restorer, checked
 from measurements.files import load
 from measurements.forward import Example, ForwardModel, from_facts
 from measurements.side_info import from_disk, to_disk
-from options import parser_of
+from options import COUNT, SEED, THREADS, parser_of
 
 FOLDER = Path(__file__).parent.parent / "methods"
 
@@ -88,11 +88,21 @@ def arguments() -> argparse.Namespace:
     add("--data", type=Path, required=True, help="<results>/measured/DATASET/MEASUREMENT")
     add("--of", nargs="+", action="append", default=[], metavar=("OPTION", "VALUE"), help="an option and what to try for it")
     add("--split", default="train", help="whose measurements (%(default)s); test, for a method that sees the training's")
-    add("--images", type=int, default=200, help="of the split, from the first (%(default)s)")
-    add("--share", type=float, default=0.1, help="of the values seen, how many to hide, where a mask can choose (%(default)s)")
-    add("--tau", type=float, default=0.5, help="standard deviation of the added noise in units of σ (%(default)s)")
-    add("--seed", type=int, default=1, help="seed of the further corruption (%(default)s)")
-    add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
+    add("--images", type=parser_of("images", COUNT), default=200, help="of the split, from the first (%(default)s)")
+    add(
+        "--share",
+        type=parser_of("share", {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+        default=0.1,
+        help="of the values seen, how many to hide, where a mask can choose (%(default)s)",
+    )
+    add(
+        "--tau",
+        type=parser_of("tau", {"type": "number", "exclusiveMinimum": 0}),
+        default=0.5,
+        help="standard deviation of the added noise in units of σ (%(default)s)",
+    )
+    add("--seed", type=parser_of("seed", SEED), default=1, help="seed of the further corruption (%(default)s)")
+    add("--threads", **THREADS)
     return parser.parse_args()
 
 

@@ -23,14 +23,15 @@ from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, medians, pa
 from methods.acsg.model import AmbientGAN
 from methods.acsg.restore import restore
 from networks.original import Decoder
+from options import COUNT, parser_of
 from training import models
 
 
 def main() -> None:
     options = parser("search", __doc__, repetitions=5)
-    options.add_argument("--images", type=int, default=64, help="of our batch (%(default)s)")
-    options.add_argument("--steps", type=int, default=50, help="of the search (%(default)s)")
-    options.add_argument("--restarts", type=int, default=2, help="starting points (%(default)s)")
+    options.add_argument("--images", type=parser_of("images", COUNT), default=64, help="of our batch (%(default)s)")
+    options.add_argument("--steps", type=parser_of("steps", COUNT), default=50, help="of the search (%(default)s)")
+    options.add_argument("--restarts", type=parser_of("restarts", COUNT), default=2, help="starting points (%(default)s)")
     args = options.parse_args()
     bench = Bench(args)
     learner = AmbientGAN(bench.images, MEASUREMENT, bench.generator(), **learner_options("acsg"))

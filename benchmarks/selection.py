@@ -32,7 +32,7 @@ from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure
 from metrics.quality import PSNR_CEILING
 from networks.architectures import ImageFormat
-from options import add_options
+from options import COUNT, SEED, THREADS, add_options, parser_of
 from training import checkpoints, device
 from training.batches import as_float, on_device, unpacked_side_info
 from training.callbacks import Callback
@@ -107,10 +107,15 @@ def arguments() -> tuple[argparse.Namespace, dict[str, dict]]:
     add("--data", type=Path, required=True, help="<results>/measured/DATASET/MEASUREMENT; clean splits lie in <results>/clean")
     sees = "the inputs beside y that the method's rule `train` names: side_info, clean; again, for a second measurement"
     add("--sees", nargs="*", choices=["side_info", "again", "clean"], default=[], help=sees)
-    add("--every", type=int, default=500, help="steps between evaluations (%(default)s)")
-    add("--images", type=int, default=1000, help="of the validation and of the test split, from the first (%(default)s)")
-    add("--seed", type=int, default=0, help="seed of weights and batches (%(default)s)")
-    add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
+    add("--every", type=parser_of("every", COUNT), default=500, help="steps between evaluations (%(default)s)")
+    add(
+        "--images",
+        type=parser_of("images", COUNT),
+        default=1000,
+        help="of the validation and of the test split, from the first (%(default)s)",
+    )
+    add("--seed", type=parser_of("seed", SEED), default=0, help="seed of weights and batches (%(default)s)")
+    add("--threads", **THREADS)
     add("--plain", action="store_true", help="on a GPU, run every step as it is written, not from a recording")
     add("--checkpoints", type=Path, default=Path(".cache/checkpoints"), help="folder of unfinished trainings (%(default)s)")
     add("--output", type=Path, default=Path("selection.csv"), help="a row for each evaluation (%(default)s)")

@@ -24,6 +24,8 @@ from measurements.drop_independent import DropIndependent
 from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure
 from networks.architectures import ImageFormat, architecture
+from options import COUNT, THREADS
+from options import parser_of as value_of
 from training import device
 
 MEASUREMENT = DropIndependent(0.5)  # of trainings
@@ -39,8 +41,13 @@ def parser(part: str, description: str | None, repetitions: int) -> argparse.Arg
         prog=f"python -m benchmarks.{part}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("--shape", choices=FORMATS, default="mnist", help="of the images, and whose networks (%(default)s)")
-    made.add_argument("--repetitions", type=int, default=repetitions, help="rounds that count, after a first (%(default)s)")
-    made.add_argument("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
+    made.add_argument(
+        "--repetitions",
+        type=value_of("repetitions", COUNT),
+        default=repetitions,
+        help="rounds that count, after a first (%(default)s)",
+    )
+    made.add_argument("--threads", **THREADS)
     made.add_argument("--output", type=Path, default=Path("results/bench"), help="folder of the tables (%(default)s)")
     return made
 
@@ -102,12 +109,12 @@ class Bench:
         told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
         text = f"### {part}, {self.args.shape}\n\n{markdown(rows)}\n\n{notes}\n\n{told}\n"
         path = self.args.output / f"{part}-{self.args.shape}.csv"
-        with store.replacing(path) as partial, open(partial, "w", newline="") as file:
+        with store.replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, [*rows[0], *facts])
             table.writeheader()
             table.writerows(row | facts for row in rows)
         with store.replacing(path.with_suffix(".md")) as partial:
-            partial.write_text(text)
+            partial.write_text(text, encoding="utf-8")
         print(text, flush=True)
 
 

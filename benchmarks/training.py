@@ -26,6 +26,7 @@ from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, medians, pa
 from methods.ambient_vaegan.model import AmbientVAEGAN
 from networks.layers import FlattenChannelsLast, ToImage, UnflattenChannelsLast
 from networks.precision import autocast, has_bfloat16
+from options import COUNT, parser_of
 from training.batches import draw_batch
 from training.learner import Batch, Learner
 from training.loop import Training
@@ -109,8 +110,10 @@ def schedules(bench: Bench, batch: int, record: bool = True) -> dict[str, Callab
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
-    options.add_argument("--batch", type=int, default=64, help="images per step (%(default)s)")
-    options.add_argument("--steps", type=int, default=20, help="steps of a contender in a round (%(default)s)")
+    options.add_argument("--batch", type=parser_of("batch", COUNT), default=64, help="images per step (%(default)s)")
+    options.add_argument(
+        "--steps", type=parser_of("steps", COUNT), default=20, help="steps of a contender in a round (%(default)s)"
+    )
 
 
 def seconds_per_step(contenders: dict[str, Callable[[], None]], steps: int, repetitions: int) -> dict[str, list[float]]:

@@ -28,7 +28,7 @@ def calibrated(cache: Path = CACHE) -> Speed | None:
     named = [platform.node(), machine.device_name(), os.cpu_count(), metadata.version("torch")]
     path = cache / f"{hashlib.sha256(repr(named).encode()).hexdigest()[:12]}.json"
     if path.exists():
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {"CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-m", "benchmarks.calibration"]
     try:

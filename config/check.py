@@ -9,7 +9,7 @@ from pathlib import Path
 import datasets
 import protocols
 from bench import method_facts
-from config import paths
+from config import duplicates, paths
 from config.command_line import options_on
 from config.schema import assembled, family_of, forward_model
 from config.validate import ConfigError, suggest, validate, with_numbers
@@ -162,6 +162,8 @@ def complete(name: str, given: dict) -> dict:
         return submitted(name, given)
     if "seconds" in given:
         raise ConfigError(f"methods.{name}.seconds: is for restorations from elsewhere; add `restored` or remove it")
+    if {"folder", "like"} <= given.keys():
+        raise ConfigError(f"methods.{name}.like: its folder is named by `folder`; remove one of the two")
     if "folder" in given:
         folder = Path(path_of(f"methods.{name}.folder", given["folder"], paths.importable)).resolve()
         path_of(f"methods.{name}.folder", str(folder), paths.importable)  # where it lies below the current folder, this one too
@@ -179,6 +181,7 @@ def complete(name: str, given: dict) -> dict:
         facts = method_facts.read(folder)
     except ValueError as error:
         raise ConfigError(f"methods.{name}: {error}") from None
+    duplicates.refuse(folder.glob("method.yaml"))
     traits = find(names()[0]).traits()
     for part in ("applies", "posterior"):
         for trait, wanted in getattr(facts, part).items():
@@ -186,11 +189,12 @@ def complete(name: str, given: dict) -> dict:
                 known = f"there are {', '.join(traits)}, each true or false"
                 raise ConfigError(f"methods.{name}: {folder / 'method.yaml'}: {part}.{trait}: {wanted}: no such trait; {known}")
     own_title = facts.title if folder.name == name else name.replace("_", " ")
-    if (model := given.get("model")) and not (facts.learned and Path(model).expanduser().is_file()):
+    model = path_of(f"methods.{name}.model", given["model"]) if "model" in given else ""
+    if model and not (facts.learned and Path(model).is_file()):
         why = f"{model} does not exist" if facts.learned else f"{name} learns nothing; leave it out"
         raise ConfigError(f"methods.{name}.model: {why}")
     method = facts._asdict() | {"folder": str(folder), "title": given.get("title", own_title)}
-    method["model"] = str(Path(model).expanduser().resolve()) if model else ""
+    method["model"] = str(Path(model).resolve()) if model else ""
     method["runtime"] = given.get("runtime")  # minutes, where it is not that of all methods
     return with_options(name, method, given)
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from config.calibration import calibrated
 from config.jobs import Job, plan
 from config.rates import reference
+from options import COUNT, parser_of
 
 
 class Cost(NamedTuple):
@@ -128,7 +129,7 @@ def main() -> None:
         prog="python -m config.cost", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/paper.yaml")], help="(config/paper.yaml)")
-    parser.add_argument("--cores", type=int, default=8, help="of the machine (%(default)s)")
+    parser.add_argument("--cores", type=parser_of("cores", COUNT), default=8, help="of the machine (%(default)s)")
     parser.add_argument("--reference", action="store_true", help="at the speed of the machine of most rates, not of this one")
     parser.add_argument("--markdown", action="store_true", help="lines of the README's table, each file by itself")
     args = parser.parse_args()

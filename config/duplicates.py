@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from config.check import ConfigError
+from config.validate import ConfigError
 
 
 def refuse(files: Iterable[Path | str]) -> None:

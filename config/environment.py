@@ -26,7 +26,7 @@ def complete_config(config: dict, files: Iterable[Path | str] = ()) -> dict:
     These are under "absent", with their forward models. `files` are those that it was read from. Raises WorkflowError.
     """
     try:
-        refuse_targets(files, config.get("results") or "results")
+        refuse_targets(files, str(config.get("results") or "results"))
         duplicates.refuse(files)
         config = check.check(config)
     except check.ConfigError as error:
@@ -91,6 +91,7 @@ def run_from(home: str, config: dict, settings) -> None:
     outside = [str(Path(method["folder"]).parent) for method in config["methods"].values() if "folder" in method]
     found = [home, *(path for path in outside if path != str(Path(home) / "methods")), os.environ.get("PYTHONPATH")]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, found)))
+    os.environ["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # of logs, whatever the locale is
     os.environ["BENCH_GPU"] = str(config["gpu"]).lower()  # training/device.py
     if config["gpu"] is False:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -109,7 +110,7 @@ def configured(settings) -> list[str]:
 def refuse_targets(files: Iterable[Path | str], results: str) -> None:
     """Raise WorkflowError where a file of the results was taken for a configuration: --configfile takes all words behind it."""
     asked = [os.path.relpath(path) for path in files]
-    taken = [path for path in asked if Path(path).resolve().is_relative_to(Path(results).resolve())]
+    taken = [path for path in asked if Path(path).resolve().is_relative_to(Path(results).expanduser().resolve())]
     if taken and (first := next((path for path in asked if path not in taken), None)):
         command = shlex.join(["--configfile", first, "--", *taken])
         raise WorkflowError(f"{taken[0]}: was taken for a configuration, as --configfile takes several files; write `{command}`")

@@ -49,7 +49,7 @@ def print_outcome(config: dict) -> None:
     """The headline numbers and where the report lies, at the end of a run."""
     if (page := report_page(config)).exists():
         for dataset in config["datasets"]:
-            print(f"\n{(page.parent / dataset / 'summary.txt').read_text()}", file=sys.stderr)
+            print(f"\n{(page.parent / dataset / 'summary.txt').read_text(encoding='utf-8')}", file=sys.stderr)
         print(f"The report: {page}\n", file=sys.stderr)
     print_absent(config)
 

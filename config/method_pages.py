@@ -52,7 +52,9 @@ def what_they_see() -> dict[str, dict]:
     models = {"drop_independent": {"p": 0.5}, "add_noise": {"sigma": 0.2}}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "all.yaml")
-        file.write_text(yaml.safe_dump({"datasets": {"mnist5k": models}, "methods": dict.fromkeys(names), "seeds": [0]}))
+        file.write_text(
+            yaml.safe_dump({"datasets": {"mnist5k": models}, "methods": dict.fromkeys(names), "seeds": [0]}), encoding="utf-8"
+        )
         with planned([file]) as (_, runs):
             sampled = {run.method for _, run in runs.with_posterior}
             return {name: runs.sees[name] | {"posterior": name in sampled} for name in names}

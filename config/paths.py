@@ -30,7 +30,7 @@ def usable(path: str) -> str:
 def own_folder(path: str) -> str:
     """The same of a folder that everything is written to, which must not be one that holds other things."""
     made = usable(path)
-    if Path(made).resolve() in (Path("/"), Path.home(), Path.cwd()):
+    if any(place.is_relative_to(Path(made).resolve()) for place in (Path.home(), Path.cwd())):
         raise ValueError(f"{path!r} is a folder that holds other things; name one of its own, such as results")
     return made
 

@@ -22,12 +22,14 @@ def planned(configfiles: list[Path]) -> Iterator[tuple[dict, Runs]]:
     Raises SystemExit, in one line, where the configuration has a mistake.
     """
     here, environment.at_hand = environment.at_hand, lambda config, dataset: True
-    asked = {"config_settings": ConfigSettings(configfiles=configfiles), "resource_settings": ResourceSettings(cores=1)}
     try:
+        asked = {"config_settings": ConfigSettings(configfiles=configfiles), "resource_settings": ResourceSettings(cores=1)}
         with SnakemakeApi(OutputSettings(quiet=None)) as snakemake:
             found = snakemake.workflow(snakefile=SNAKEFILE, **asked)._workflow.globals
             yield found["config"], found["RUNS"]
     except WorkflowError as error:
         sys.exit(str(error))
+    except UnicodeDecodeError as error:
+        sys.exit(f"{', '.join(map(str, configfiles))}: not text in UTF-8 ({error}); save it as such")
     finally:
         environment.at_hand = here

@@ -20,7 +20,7 @@ SUFFIXES = "(_[a-z0-9]+)*$"
 @functools.cache
 def assembled() -> dict:
     """The JSON schema of a whole configuration."""
-    schema = yaml.safe_load(Path(__file__).with_name("schema.yaml").read_text())
+    schema = yaml.safe_load(Path(__file__).with_name("schema.yaml").read_text(encoding="utf-8"))
     schema["properties"]["datasets"]["additionalProperties"]["patternProperties"] = {
         pattern_of(family): object_schema(forward.find(family), inspect.getdoc(forward.find(family)).splitlines()[0])
         for family in forward.names()

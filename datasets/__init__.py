@@ -33,7 +33,7 @@ from types import ModuleType
 def names() -> list[str]:
     """The data sets: the files of this folder that state a SHAPE."""
     files = sorted(Path(__file__).parent.glob("*.py"))
-    return [path.stem for path in files if re.search(r"^SHAPE\b", path.read_text(), re.MULTILINE)]
+    return [path.stem for path in files if re.search(r"^SHAPE\b", path.read_text(encoding="utf-8"), re.MULTILINE)]
 
 
 def of(name: str) -> ModuleType:

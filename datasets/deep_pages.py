@@ -8,6 +8,8 @@ import tifffile
 
 from datasets.picture_pages import Page, turned, upright
 
+NODATA = 42113  # the tag of GDAL
+COMPLEX = (5, 6)  # formats of a sample
 UNITS = {2: 1.0, 3: 2.54}  # TIFF's unit of resolution → how many of it an inch has
 
 
@@ -39,6 +41,8 @@ def tiff(path: Path, number: int) -> Page | None:
         deep = bits(page) > 8
         if bits(page) < 8 or not deep and page.photometric not in (1, 2):
             return None
+        if page.sampleformat in COMPLEX:
+            raise ValueError("complex numbers; save their magnitude")
         if page.photometric not in (0, 1, 2):
             raise ValueError(f"{page.photometric.name} of more than 8 bits; save it as grey or RGB")
         try:
@@ -46,6 +50,8 @@ def tiff(path: Path, number: int) -> Page | None:
             values = np.moveaxis(values, 0, -1) if page.axes.startswith("S") else values
         except ValueError:  # a compression that tifffile does not know by itself
             values = None
+        if values is not None and NODATA in page.tags and (values == page.nodata).any():
+            raise ValueError(f"it says that {page.nodata} stands for missing values, which is not read; write NaN there")
         if values is not None:
             values = values.reshape(*page.shape[-2:], 1) if values.ndim == 2 else values
             values, alpha = split_alpha(values, bool(page.extrasamples) and page.extrasamples[0] in (1, 2))
@@ -77,7 +83,7 @@ def split_alpha(values: np.ndarray, has_alpha: bool) -> tuple[np.ndarray, np.nda
     samples = values.shape[2]
     if has_alpha and samples in (2, 4):
         alpha = values[:, :, -1:]
-        full = np.iinfo(alpha.dtype).max if alpha.dtype.kind == "u" else 1
+        full = np.iinfo(alpha.dtype).max if alpha.dtype.kind in "ui" else 1
         return np.ascontiguousarray(values[:, :, :-1]), alpha >= full
     if samples not in (1, 3):
         raise ValueError(f"{samples} values a pixel; save it as grey or RGB, with alpha or without")

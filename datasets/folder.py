@@ -62,7 +62,7 @@ def ranges(here: Path, names: list[str]) -> Ranges:
 
 def extent(here: Path, name: str, number: int) -> picture_ranges.Extent:
     page = picture_pages.read(here / name, number)
-    return picture_ranges.extent(page.values, None, page.white)
+    return picture_ranges.extent(here / name, page.values, None, page.white)
 
 
 def square(here: Path, spans: Ranges, which: tuple[str, int]) -> np.ndarray:

@@ -24,10 +24,12 @@ def listed(here: Path, deep: bool, beside: str = "") -> Listing:
     for path in sorted(here.rglob("*")):
         parts = path.relative_to(here).parts
         name = "/".join(parts)
-        if not path.is_file() or parts[0] == beside:
+        if path.is_dir() or parts[0] == beside:
             continue
         if any(part.startswith(".") for part in parts):
             passed_over[name] = "its name begins with a dot"
+        elif not path.is_file():
+            passed_over[name] = "it is no file, or a link to none"
         elif path.suffix.lower() not in ENDINGS:
             passed_over[name] = f"{path.suffix or 'a name without an ending'} is not among {', '.join(sorted(ENDINGS))}"
         elif len(parts) > 1 and not deep:

@@ -6,12 +6,15 @@ hold them (12-bit data in 16 bits: 4095); of numbers that may be negative or hav
 or 65535 that they suit, or from the least to the largest.
 """
 
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 BITS = (10, 12, 14, 16, 32)
+LARGEST = 1e30  # beyond it float32, in which all is computed, ends soon; often it stands for missing values
 WHITES = (1.0, 255.0, 4095.0, 65535.0)
 
 
@@ -24,13 +27,18 @@ class Extent(NamedTuple):
     white: float | None = None  # that the file states
 
 
-def extent(values: np.ndarray, seen: np.ndarray | None, white: float | None) -> Extent:
-    """Of the values [H, W, C] of a page that were seen, bool [H, W, 1]. Row by row, so that no copy of it is in memory."""
+def extent(path: Path, values: np.ndarray, seen: np.ndarray | None, white: float | None) -> Extent:
+    """Of the values [H, W, C] of a page that were seen, bool [H, W, 1]. Row by row, so that no copy of it is in memory.
+
+    Raises SystemExit, naming the file, where they lie beyond LARGEST.
+    """
     least, most = np.inf, -np.inf
     for row in range(len(values)):
         shown = values[row] if seen is None else values[row][seen[row, :, 0]]
         if shown.size:
             least, most = min(least, float(shown.min())), max(most, float(shown.max()))
+    if LARGEST < (farthest := max(most, -least)) < np.inf:
+        sys.exit(f"{path}: holds values as far out as {farthest:.3g}; write NaN where they stand for missing ones, or divide all")
     return Extent(values.dtype.name, least, most, white)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import datasets
 import store
-from options import parser_of
+from options import COUNT, parser_of
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
         "--data-dir", type=Path, default=Path("data"), help="where data sets lie or are downloaded to (%(default)s)"
     )
     parser.add_argument("--labels", action="store_true", help="write the classes of the images instead")
-    count = {"type": parser_of("images", {"type": "integer", "minimum": 1}), "metavar": "N"}
+    count = {"type": parser_of("images", COUNT), "metavar": "N"}
     parser.add_argument("--images", **count, help="the first N images of the split, or all where it has no more (default: all)")
     parser.add_argument("--output", type=Path, required=True, help="uint8 .npy of [N, H, W, C], of labels [N]")
     args = parser.parse_args()

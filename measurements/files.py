@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+import protocols
 import store
+from measurements.forward import from_facts
 
 PARTS = {"y", "side_info", "shown"}
 KEYS = ("dataset", "measurement", "family", "options")  # which all facts of measurements have
@@ -23,12 +25,17 @@ def load(path: Path, mode: str = "r") -> np.ndarray:
     """An array of SPLIT.y.npy, SPLIT.side_info.npy or SPLIT.shown.npy, memory-mapped as `store.load_array` says.
 
     Raises SystemExit, in one line, where it is not what the facts beside it describe: y float16 [N, H, W, C] of N images, side
-    information of as many, and their digests. Facts that lack one, as those of other commits do, are taken at their word.
+    information of as many, and their digests; or where the facts are of no forward model or protocol. Facts that lack a digest,
+    as those of other commits do, are taken at their word.
     """
     array, part = store.load_array(path, mode), part_of(path)
     if part == "shown" and not store.facts_beside(path).exists():
         return array  # a command by hand may be given it alone
     facts = store.describe(path, KEYS)
+    try:
+        from_facts(facts), protocols.parse(facts.get("protocol", "sound"))
+    except (TypeError, ValueError) as error:
+        sys.exit(f"{store.facts_beside(path)}: {error}; {REMEDY}")
     if part == "y" and (array.dtype != np.float16 or array.ndim != 4):
         sys.exit(f"{path}: holds {array.dtype} {array.shape}, not measurements float16 [N, H, W, C]; {REMEDY}")
     if part != "shown" and len(array) != facts.get("images", len(array)):

@@ -170,7 +170,9 @@ def standard_normal(like, generator):
 def names() -> tuple[str, ...]:
     """Every forward model: the modules of this folder that define the class they are named after."""
     defines = {path.stem: rf"^class {camel_case(path.stem)}\(" for path in sorted(HERE.glob("*.py"))}
-    return tuple(name for name, line in defines.items() if re.search(line, (HERE / f"{name}.py").read_text(), re.MULTILINE))
+    return tuple(
+        name for name, line in defines.items() if re.search(line, (HERE / f"{name}.py").read_text(encoding="utf-8"), re.MULTILINE)
+    )
 
 
 @functools.cache

@@ -30,7 +30,10 @@ def lay_down(name: str, kind: str, folder: Path) -> Path:
         shutil.copyfile(file, made / file.name)
     (made / "__init__.py").touch()
     facts = made / "method.yaml"
-    facts.write_text(re.sub("^title: .*$", f"title: {name.replace('_', ' ')}", facts.read_text(), flags=re.MULTILINE))
+    facts.write_text(
+        re.sub("^title: .*$", f"title: {name.replace('_', ' ')}", facts.read_text(encoding="utf-8"), flags=re.MULTILINE),
+        encoding="utf-8",
+    )
     return made
 
 

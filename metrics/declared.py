@@ -90,7 +90,7 @@ def programs() -> dict[str, Program]:
 
 def declares(path: Path) -> bool:
     """Whether a file has a table of metrics; it is read and not imported, as other files here import torch."""
-    return any(line.startswith("METRICS = ") for line in path.read_text().splitlines())
+    return any(line.startswith("METRICS = ") for line in path.read_text(encoding="utf-8").splitlines())
 
 
 def of_estimates() -> dict[str, Metric]:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 import store
+from options import COUNT, parser_of
 
 STEPS, BATCH, RATE = 700, 128, 4e-3  # 90,000 images drawn
 SHIFT, TURN, STRETCH = 2.0, 12.0, 0.1  # largest shift in pixels, rotation in degrees and relative change of size in augmentation
@@ -79,6 +80,11 @@ def probabilities(net: nn.Sequential, images: np.ndarray) -> np.ndarray:
     return torch.cat(parts).numpy()
 
 
+def save(path: Path, net: nn.Sequential, classes: int) -> None:
+    with store.replacing(path) as partial, open(partial, "wb") as file:  # given a name, PyTorch would write it into the file
+        torch.save({"classes": classes, "weights": net.state_dict()}, file)
+
+
 def load(path: Path, channels: int) -> nn.Sequential:
     """The trained network in evaluation mode. Raises SystemExit where the file is missing or does not fit the images."""
     try:
@@ -100,7 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
     add = parser.add_argument
     add("--clean", type=Path, required=True, help="clean training images, uint8 .npy of [N, H, W, C]")
     add("--labels", type=Path, required=True, help="their classes, uint8 .npy of [N]")
-    add("--classes", type=int, required=True, help="how many classes there are")
+    add("--classes", type=parser_of("classes", COUNT), required=True, help="how many classes there are")
     add("--output", type=Path, required=True, help="the trained classifier, .pt")
     args = parser.parse_args(arguments)
 
@@ -109,9 +115,12 @@ def main(arguments: list[str] | None = None) -> None:
         images, labels = store.load_array(args.clean), np.array(store.load_array(args.labels))
         if len(images) != len(labels):
             sys.exit(f"{args.labels}: {len(labels)} labels for the {len(images)} images of {args.clean}; make both anew")
+        if len(labels) and labels.max() >= args.classes:
+            sys.exit(
+                f"{args.labels}: holds the class {labels.max()}, where there are {args.classes} from 0 on; correct --classes"
+            )
         net = train(images, labels, args.classes)
-        with store.replacing(args.output) as partial:
-            torch.save({"classes": args.classes, "weights": net.state_dict()}, partial)
+        save(args.output, net, args.classes)
 
 
 if __name__ == "__main__":

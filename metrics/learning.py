@@ -14,6 +14,7 @@ import store
 from measurements import files
 from metrics.quality import psnr
 from metrics.scores import load_clean
+from options import SEED, parser_of
 
 COLUMNS = ["dataset", "measurement", "method", "seed", "step", "images_seen", "held_out", "psnr", "psnr_error", "images"]
 
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     add("--dataset", required=True)
     add("--measurement", required=True)
     add("--method", required=True)
-    add("--seed", type=int, required=True)
+    add("--seed", type=parser_of("seed", SEED), required=True)
     add("--output", type=Path, required=True, help="the scores, .csv")
     args = parser.parse_args(arguments)
     with store.clear_errors():
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
         measured, trained = store.describe(args.held_out), store.load_json(args.trained)
         files.check_clean(args.clean, clean, measured)
         digests = {trained.get("held_out"), measured.get("digests", {}).get("y")} - {None}
-        if len(digests) > 1 and "adopted" not in trained:  # of a model from elsewhere its adoption says so (training/adopt.py)
+        if len(digests) > 1:
             sys.exit(f"{args.estimates}: made of other measurements than {args.held_out}; delete its folder and train again")
         if len(curve) != len(estimates) or estimates.shape[1] > len(clean):
             sys.exit(f"{args.estimates}: holds {estimates.shape}, not the looks of {args.curve}; train again")

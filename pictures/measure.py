@@ -61,7 +61,7 @@ def survey(
         height, width, channels = picture.page.values.shape
         about = {"name": picture.name, "page": picture.number, "pages": picture.pages, "height": height, "width": width}
         found.append(about | {"channels": channels, "type": picture.page.values.dtype.name, "changed": picture.page.changed})
-        extents.append(ranges.extent(picture.page.values, picture.seen, picture.page.white))
+        extents.append(ranges.extent(folder / picture.name, picture.page.values, picture.seen, picture.page.white))
         estimates.append(corruption.estimate(picture, forward))
     spans = [(known or {}).get(each.kind, span) for each, span in zip(extents, ranges.of_all(extents), strict=True)]
     for about, (black, white) in zip(found, spans, strict=True):

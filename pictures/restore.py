@@ -21,7 +21,7 @@ import store
 from bench import machine
 from datasets import picture_ranges as ranges
 from datasets.picture_pages import Page
-from options import parser_of
+from options import COUNT, SEED, THREADS, parser_of
 from pictures import save, tiles, trained
 from pictures.corruption import FAR_OFF, described
 from pictures.measure import measured, ranges_said, survey
@@ -99,15 +99,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m pictures.restore", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add, at_least_one = parser.add_argument, {"type": "integer", "minimum": 1}
+    add = parser.add_argument
     add("given", type=Path, metavar="IN", help="a picture, or a folder of pictures")
     add("output", type=Path, metavar="OUT", help="the folder of the restored pictures")
     add("--model", type=Path, required=True, help="model.pt of a finished training, with train.json beside it")
     add("--family", help="the forward model that corrupted the pictures, if you know it: a word is said where it is another")
-    add("--sigma", type=float, help="the standard deviation of their noise on a scale from 0 to 1, if you know it: likewise")
-    add("--samples", type=parser_of("samples", at_least_one), default=0, metavar="K", help="write K posterior samples, too")
-    add("--seed", type=int, default=0, help="seed of random numbers (%(default)s)")
-    add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
+    add("--sigma", type=parser_of("sigma", {"type": "number", "minimum": 0}),
+        help="the standard deviation of their noise on a scale from 0 to 1, if you know it: likewise")  # fmt: skip
+    add("--samples", type=parser_of("samples", COUNT), default=0, metavar="K", help="write K posterior samples, too")
+    add("--seed", type=parser_of("seed", SEED), default=0, help="seed of random numbers (%(default)s)")
+    add("--threads", **THREADS)
     add("--force", action="store_true", help="overwrite what is in OUT")
     args = parser.parse_args()
 

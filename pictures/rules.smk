@@ -62,4 +62,4 @@ rule write_pictures:
     shell:
         "python -m pictures.write --dataset {wildcards.dataset} --pictures {resources.data_dir:q}/{wildcards.dataset} "
         "--measured {params.measured} --restored {params.restored} "
-        "--order {params.order:q} --titles {params.titles:q} --output {params.folder:q} > {log:q} 2>&1"
+        "--order={params.order:q} --titles {params.titles:q} --output {params.folder:q} > {log:q} 2>&1"

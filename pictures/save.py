@@ -64,7 +64,7 @@ def with_alpha(values: np.ndarray, page: Page) -> np.ndarray:
     """Rows of a page with a fully opaque alpha behind its colours where it came with one: all of it is restored."""
     if page.alpha is None:
         return values
-    full = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
+    full = np.iinfo(values.dtype).max if values.dtype.kind in "ui" else 1
     return np.concatenate([values, np.full((*values.shape[:2], 1), full, values.dtype)], axis=2)
 
 

@@ -16,6 +16,8 @@ import store
 from datasets import picture_ranges as ranges
 from datasets.picture_pages import Page
 from measurements.forward import ForwardModel, from_facts
+from options import COUNT
+from options import parser_of as value_of
 from pictures import corruption, figure, save, tiles
 from pictures.measure import ranges_said
 from pictures.read import Picture, pictures
@@ -69,7 +71,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = parser_of("pictures.write", __doc__)
     add = parser.add_argument
     add("--pictures", type=Path, required=True, help="the folder of corrupted pictures")
-    add("--images", type=int, default=4, help="how many pictures the figure shows, from the first on (default: %(default)s)")
+    add("--images", type=value_of("images", COUNT), default=4,
+        help="how many pictures the figure shows, from the first on (default: %(default)s)")  # fmt: skip
     add("--output", type=Path, required=True, metavar="DIR", help="folder of all of it")
     given = parser.parse_args(arguments)
 

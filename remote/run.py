@@ -13,6 +13,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from options import COUNT, parser_of
 from remote import jobs
 from remote.jobs import Job
 
@@ -63,8 +64,13 @@ def main() -> None:
         prog="python -m remote.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("jobs", type=Path, help="the file of jobs")
-    parser.add_argument("--cores", type=int, default=1, help="jobs at once (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no job after so long (%(default)s)")
+    parser.add_argument("--cores", type=parser_of("cores", COUNT), default=1, help="jobs at once (%(default)s)")
+    parser.add_argument(
+        "--minutes",
+        type=parser_of("minutes", {"type": "number", "minimum": 0}),
+        default=float("inf"),
+        help="begin no job after so long (%(default)s)",
+    )
     args = parser.parse_args()
     if left := run(jobs.read(args.jobs), args.cores, args.minutes):
         sys.exit(f"{left} jobs were not made")

@@ -21,7 +21,7 @@ def text(name: str, protocol: str = "sound") -> str:
     """captions/`name`.md, or what captions/protocol_paper/ has in its place where the protocol has the switch that matters."""
     other = CAPTIONS / "protocol_paper" / f"{name}.md"
     differs = protocol == "paper" or DIFFERS_WITH.get(name) in protocols.parse(protocol)
-    return " ".join((other if differs and other.exists() else CAPTIONS / f"{name}.md").read_text().split())
+    return " ".join((other if differs and other.exists() else CAPTIONS / f"{name}.md").read_text(encoding="utf-8").split())
 
 
 def protocol_text(protocol: str) -> str:

@@ -21,7 +21,7 @@ rule learning:
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.learning"),
     shell:
-        "python -m reports.learning --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
+        "python -m reports.learning --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order={params.order:q} "
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
@@ -43,7 +43,7 @@ rule losses:
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.losses"),
     shell:
-        "python -m reports.losses --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
+        "python -m reports.losses --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order={params.order:q} "
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
@@ -69,5 +69,5 @@ rule browser:
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
         code=code_of("reports.browser"),
     shell:
-        "python -m reports.browser --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
+        "python -m reports.browser --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order={params.order:q} "
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {output:q} > {log:q} 2>&1"

@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 
 import store
+from options import COUNT, parser_of
 from reports import files
 from reports.restorations import draw, load
 
@@ -45,8 +46,18 @@ def main(arguments: list[str] | None = None) -> None:
     add("--measured", nargs="+", type=files.pair, required=True, metavar="NAME=NPY", help="measurement=path, in order")
     add("--samples", nargs="+", type=files.pair, required=True, metavar="NAME=NPY",
         help="measurement/method=path of posterior samples; of a method with seeds, one of them")  # fmt: skip
-    add("--images", type=int, default=2, help="how many of the test split, from its first on (default: %(default)s)")
-    add("--uncertain", type=int, default=2, help="how many more, of the largest predicted variance (default: %(default)s)")
+    add(
+        "--images",
+        type=parser_of("images", COUNT),
+        default=2,
+        help="how many of the test split, from its first on (default: %(default)s)",
+    )
+    add(
+        "--uncertain",
+        type=parser_of("uncertain", COUNT | {"minimum": 0}),
+        default=2,
+        help="how many more, of the largest predicted variance (default: %(default)s)",
+    )
     add("--output", type=Path, required=True, metavar="STEM", help="the figure, without its ending")
     given = parser.parse_args(arguments)
 

@@ -14,6 +14,8 @@ import matplotlib
 import numpy as np
 
 import store
+from options import COUNT
+from options import parser_of as value_of
 from reports import files
 
 matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
@@ -97,7 +99,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = parser_of("reports.restorations", __doc__)
     add = parser.add_argument
     add("--clean", type=Path, required=True, metavar="NPY", help="the clean test split")
-    add("--images", type=int, default=8, help="how many of the test split, from its first on (default: %(default)s)")
+    add(
+        "--images",
+        type=value_of("images", COUNT),
+        default=8,
+        help="how many of the test split, from its first on (default: %(default)s)",
+    )
     add("--output", type=Path, required=True, metavar="STEM", help="path of the figure without .png")
     given = parser.parse_args(arguments)
 

@@ -83,7 +83,7 @@ rule table:
         code=code_of("reports.table", "reports/captions", "reports/original.csv", *DECLARED),
     shell:
         "python -m reports.table --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --sees {params.sees:q} "
-        "--absent {params.absent:q} --titles {params.titles:q} --order {params.order:q} "
+        "--absent {params.absent:q} --titles {params.titles:q} --order={params.order:q} "
         "--measurements {params.measurements:q} {params.reference} {params.partial} --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -109,7 +109,7 @@ rule restorations:
         code=code_of("reports.restorations", "reports/captions"),
     shell:
         "python -m reports.restorations --dataset {wildcards.dataset} --clean {input.clean:q} --measured {params.measured} "
-        "--restored {params.restored} --order {params.order:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
+        "--restored {params.restored} --order={params.order:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule mse_time:
@@ -130,7 +130,7 @@ rule mse_time:
         stem=subpath(output[0], strip_suffix=".png"),
         code=code_of("reports.mse_time", "reports/captions"),
     shell:
-        "python -m reports.mse_time --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order {params.order:q} "
+        "python -m reports.mse_time --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} --order={params.order:q} "
         "--measurements {params.measurements:q} --titles {params.titles:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
@@ -153,7 +153,7 @@ rule pareto:
         code=code_of("reports.pareto", "reports/captions"),
     shell:
         "python -m reports.pareto --dataset {wildcards.dataset} --results {params.results:q} --runs {params.runs} "
-        "--methods {input.methods:q} --order {params.order:q} --measurements {params.measurements:q} --output {params.stem:q} > {log:q} 2>&1"
+        "--methods {input.methods:q} --order={params.order:q} --measurements {params.measurements:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
 rule posterior:

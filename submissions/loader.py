@@ -19,5 +19,5 @@ def load(folder, split):
 def hand_in(estimates, folder, output):
     """Save estimates of the test images, [N, H, W, C], as OUTPUT.npy, and beside it which measurements they belong to."""
     np.save(output, np.clip(estimates, 0, 1).astype(np.float16))
-    digest = json.loads(Path(folder, "test.json").read_text())["digests"]["y"]
-    Path(output).with_suffix(".json").write_text(json.dumps({"digest": digest}))
+    digest = json.loads(Path(folder, "test.json").read_text(encoding="utf-8"))["digests"]["y"]
+    Path(output).with_suffix(".json").write_text(json.dumps({"digest": digest}), encoding="utf-8")

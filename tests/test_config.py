@@ -1,6 +1,8 @@
 """A configuration is wrong in one clear line, or complete."""
 
 import copy
+import json
+import os
 import shlex
 import subprocess
 import sys
@@ -146,6 +148,30 @@ def test_a_trait_that_no_forward_model_has_is_named_with_its_file(tmp_path):
         check(changed("methods.mine", {"folder": str(folder)}))
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("- a list", "holds a list, not keys; there are title, train"),
+        ("title: 5", "title: 5 is a int, not a str"),
+        ("applies: [mask]", "applies: ['mask'] is a list, not a dict"),
+        ("seeded: 1", "seeded: 1 is a int, not a bool"),
+        ("restore: {a: 3}", "restore.a: needs a description and a type, one of boolean, integer"),
+        ("restore: {a: {type: nonsense, description: x}}", "restore.a: needs a description and a type"),
+        ("restore: {a: {type: number, default: .nan, description: x}}", "restore.a: its default is nan; it must be a number"),
+        ("restore: {a: {type: number, minimum: 0, default: -1, description: x}}", "restore.a: its default is -1; it must be"),
+        ("title: a\ntitle: b", "line 2: the key title stands there a second time"),
+        (b"title: \xff", "not valid YAML ('utf-8' codec can't decode"),
+    ],
+)
+def test_what_a_method_says_of_itself_is_checked(content, says, tmp_path):
+    (folder := tmp_path / "mine").mkdir()
+    (folder / "rules.smk").touch()
+    (folder / "method.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigError) as error:
+        check(changed("methods.mine", {"folder": str(folder)}))
+    assert f"{folder / 'method.yaml'}: {says}" in str(error.value) and "\n" not in str(error.value)
+
+
 def test_sound_is_the_default_and_changes_nothing():
     config = check(GOOD)
     assert (config["protocol"], config["results"]) == ("sound", "results")
@@ -289,10 +315,15 @@ NO_NUMBER = "is not a number to use; it must be finite and at most 4294967295"
         ("methods.mine", {"like": "telea", "title": "two\nlines"}, "methods.mine.title: 'two\\nlines' does not match"),
         ("methods.mine", {"like": "telea", "title": " "}, "methods.mine.title: ' ' does not match"),
         ("methods.mine", {"folder": "a{b}/mine"}, "methods.mine.folder: 'a{b}/mine' holds one of {}<>"),
+        ("methods.mine", {"folder": "a/mine", "like": "telea"}, "methods.mine.like: its folder is named by `folder`; remove"),
+        ("methods.acsg.model", "", "methods.acsg.model: is empty"),
+        ("methods.acsg.model", "a{b}.pt", "methods.acsg.model: 'a{b}.pt' holds one of {}<>"),
+        ("runtime", 525601, "runtime: 525601 is greater than the maximum of 525600"),
         ("datasets", {1: {}}, "datasets.1: a key must be text"),
         ("methods.acsg.train", {True: 1}, "methods.acsg.train.True: a key must be text"),
         ("results", "", "results: is empty"),
         ("results", "/", "results: '/' is a folder that holds other things"),
+        ("results", "..", "results: '..' is a folder that holds other things"),
         ("results", "~", "results: '~' is a folder that holds other things"),
         ("results", "-x", "results: '-x' begins with a dash"),
         ("results", "./-x", "results: './-x' begins with a dash"),
@@ -354,9 +385,42 @@ def test_a_key_that_stands_twice_is_named_with_its_line(tmp_path):
     assert f"configuration: {file}: line 5: the key methods stands there a second time" in run.stdout + run.stderr
 
 
+def test_a_target_that_was_taken_for_a_configuration_is_named_with_the_right_command(tmp_path):
+    """What of the results is a configuration to Snakemake: any .json, and config.yaml of a report, which would change nothing."""
+    mine, results = tmp_path / "my run.yaml", tmp_path / "r"
+    mine.write_text(yaml.safe_dump(GOOD | {"results": str(results)}))
+    for target, content in {"report/config.yaml": GOOD, "measured/mnist5k/add_noise/test.json": {"dataset": "mnist5k"}}.items():
+        (results / target).parent.mkdir(parents=True)
+        (results / target).write_text(json.dumps(content))
+        given = [os.path.relpath(path) for path in (mine, results / target)]
+        with pytest.raises(WorkflowError) as error:
+            environment.complete_config(GOOD | content | {"results": str(results)}, given)
+        says = "was taken for a configuration, as --configfile takes several files; write"
+        command = shlex.join(["--configfile", given[0], "--", given[1]])
+        assert str(error.value) == f"{given[1]}: {says} `{command}`"
+    own = results / "mine.yaml"  # one that lies there by intent, and alone
+    own.write_text(yaml.safe_dump(GOOD))
+    environment.complete_config(GOOD | {"results": str(results)}, [own])
+
+
+@pytest.mark.parametrize("value", [5, ["a"], {"a": 1}])
+def test_results_that_are_no_path_are_one_line(value):
+    with pytest.raises(WorkflowError, match=r"^configuration: results: .* is not of type 'string'"):
+        environment.complete_config(GOOD | {"results": value}, [])
+
+
+def test_storage_that_is_no_file_system_is_refused():
+    settings = SimpleNamespace(default_storage_provider="s3")
+    with pytest.raises(
+        WorkflowError, match=r"^--default-storage-provider s3: results must lie on a shared file system; leave this"
+    ):
+        environment.shared_files_alone(SimpleNamespace(storage_settings=settings))
+    environment.shared_files_alone(SimpleNamespace(storage_settings=SimpleNamespace(default_storage_provider=None)))
+
+
 def test_advice_to_make_a_file_repeats_the_configuration_of_the_run(monkeypatch, tmp_path):
     """What it says can be pasted into a shell, and Snakemake reads the same files and values out of it."""
-    for name in ("BENCH_GPU", "CUDA_VISIBLE_DEVICES", "PATH", "PYTHONPATH", store.SNAKEMAKE):
+    for name in ("BENCH_GPU", "CUDA_VISIBLE_DEVICES", "PATH", "PYTHONIOENCODING", "PYTHONPATH", store.SNAKEMAKE):
         monkeypatch.setenv(name, "0")
     mine = tmp_path / "my runs.yaml"
     settings = SimpleNamespace(configfiles=[mine], config={"seeds": [1, 2], "results": "a b"})

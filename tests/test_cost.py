@@ -209,6 +209,14 @@ def test_a_mistake_in_a_configuration_is_one_line(tmp_path):
     assert stop.value.code == "configuration: methods.harmonik: no such method; did you mean harmonic?"
 
 
+@pytest.mark.parametrize("content", [b"- a list", b"a:\n\t- tab", "note: é".encode("latin-1")])
+def test_a_file_that_is_no_configuration_is_one_line(tmp_path, content):
+    (tmp_path / "wrong.yaml").write_bytes(content)
+    with pytest.raises(SystemExit) as stop, planned([tmp_path / "wrong.yaml"]):
+        pass
+    assert isinstance(stop.value.code, str) and "\n" not in stop.value.code
+
+
 # --- calibration ---------------------------------------------------------------------------------------------------------------
 
 

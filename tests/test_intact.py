@@ -113,6 +113,27 @@ def test_a_learning_curve_is_scored_against_the_images_and_measurements_that_it_
     assert f"{clean}: holds other images than those that were measured" in command("metrics.learning", *flags(given)).line
 
 
+def test_a_model_from_elsewhere_keeps_its_learning_curve_only_where_it_is_of_this_run_s_measurements(measured, tmp_path, command):
+    """Otherwise it would be scored against other images."""
+    clean, model = measured.parents[2] / "clean/toy/validation.npy", tmp_path / "model"
+    given = held_out_given(measured, tmp_path)
+    assert command("methods.unsure.train", *flags(given)).code == 0
+    adopted = {name: given[name] for name in ("y", "held_out")} | {"model": model / "model.pt", "method": "unsure"}
+    scored = {"clean": clean, "held_out": given["held_out"], "dataset": "toy", "measurement": "add_noise", "method": "unsure"}
+    rows = []
+    for output, more in ((tmp_path / "same", {}), (tmp_path / "other", {"sigma": 0.4, "seed": 7})):
+        if more:
+            again = {"clean": clean, "split": "validation", "dataset": "toy", "output": measured} | more
+            assert command("measurements.measure", "add_noise", *flags(again)).code == 0
+        assert command("training.adopt", *flags(adopted | {"output": output})).code == 0
+        files_of = {"trained": output / "train.json", "estimates": output / "learning.npy", "curve": output / "learning.csv"}
+        outcome = command("metrics.learning", *flags(scored | files_of | {"seed": 0, "output": tmp_path / "learning.csv"}))
+        assert outcome.code == 0, outcome.err
+        rows.append(len(pd.read_csv(tmp_path / "learning.csv")))
+    assert rows[0] > 0 and rows[1] == 0
+    assert (tmp_path / "other/model.pt").read_bytes() == (model / "model.pt").read_bytes()
+
+
 def test_clean_images_to_select_by_are_those_that_were_measured(measured, tmp_path, command):
     for path in measured.glob("*.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"protocol": "clean_selection"}))
@@ -291,6 +312,31 @@ def test_facts_of_another_form_are_named(measured, content, says, command, tmp_p
     (measured / "test.json").write_text(json.dumps(content))
     outcome = command("methods.gaussian.restore", *flags({"y": measured / "test.y.npy", "output": tmp_path / "out.npy"}))
     assert outcome.code == 1 and outcome.line.startswith(f"{measured / 'test.json'}: {says}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"family": "nowhere"}, "nowhere: no such forward model; there are add_noise"),
+        ({"options": {"sgima": 1}}, "AddNoise.__init__() got an unexpected keyword argument 'sgima'"),
+        ({"options": {"sigma": "much"}}, "add_noise: sigma is much; it must be a number, at least 0"),
+        ({"protocol": "papre"}, "'papre' is no protocol; it must be sound, paper, or"),
+    ],
+)
+def test_facts_of_no_forward_model_or_protocol_are_named(measured, changes, says):
+    (path := measured / "test.json").write_text(json.dumps(store.load_json(measured / "test.json") | changes))
+    with pytest.raises(SystemExit) as stop:
+        files.load(measured / "test.y.npy")
+    assert str(stop.value).startswith(f"{path}: {says}") and str(stop.value).endswith("; delete it and run again")
+
+
+@pytest.mark.parametrize("key", store.TYPES)
+def test_a_fact_of_another_type_is_named(key, tmp_path):
+    (path := tmp_path / "facts.json").write_text(json.dumps({key: 0.5}))
+    with pytest.raises(SystemExit, match=rf"facts\.json: {key} is a float, not a {store.TYPES[key].__name__}; delete it and run"):
+        store.load_json(path)
+    path.write_text(json.dumps({key: None}))
+    assert store.load_json(path) == {key: None}
 
 
 ROW = {"dataset": "toy", "measurement": "noise", "method": "dice", "seed": 0, "image": 0, "digest": "12e456789012", "mse": 0.1}

@@ -1,7 +1,9 @@
 """Blanks, quotes, `$(…)` and letters beyond ASCII in every path, option and title: handed over as they are, never executed."""
 
+import ast
 import html
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -65,6 +67,36 @@ def odd(tmp_path_factory) -> Path:
     run = snakemake(folder)
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
     return folder
+
+
+def reading_and_writing(source: Path) -> Iterable[ast.Call]:
+    """The calls in a file that open, read or write text."""
+    for call in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(call, ast.Call):
+            called = getattr(call.func, "attr", None) or getattr(call.func, "id", "")
+            opened = called == "open" and isinstance(call.func, ast.Name)
+            binary = any(isinstance(each, ast.Constant) and "b" in str(each.value) for each in call.args[1:])
+            if called in ("read_text", "write_text") or opened and not binary:
+                yield call
+
+
+def test_every_text_is_read_and_written_in_an_encoding_that_is_stated():
+    sources = [path for path in ROOT.glob("**/*.py") if not set(path.relative_to(ROOT).parts) & {".venv", "tests"}]
+    calls = [(path, call) for path in sources for call in reading_and_writing(path)]
+    assert len(calls) > 30
+    assert not [f"{path}:{call.lineno}" for path, call in calls if "encoding" not in {each.arg for each in call.keywords}]
+
+
+def test_a_run_starts_where_letters_are_ascii(tmp_path):
+    """As with a locale that is not UTF-8; a run sets the encoding of its jobs' logs itself."""
+    config = {"datasets": {"mnist5k": {"drop_patch": {"size": 9}}}, "methods": {"harmonic": {"title": "β é"}}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    command = [sys.executable, "-m", "snakemake", "-n", "-s", ROOT / "Snakefile", "-d", tmp_path, "--cores", "1"]
+    ascii_alone = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [*command, "--configfile", tmp_path / "mine.yaml"], capture_output=True, text=True, env=ascii_alone, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0 and "harmonic_restore" in done.stdout + done.stderr, done.stdout + done.stderr
 
 
 def snakemake(folder: Path, *arguments: str, more: Iterable[Path] = ()) -> subprocess.CompletedProcess:

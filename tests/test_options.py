@@ -3,6 +3,8 @@
 import argparse
 import dataclasses
 import doctest
+import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -71,6 +73,34 @@ def test_help_describes_every_option(capsys):
 def test_an_integer_is_an_integer(value):
     with pytest.raises(ValueError, match=f"^count is {value}; it must be an integer"):
         checked("count", value, {"type": "integer"})
+
+
+@pytest.mark.parametrize(
+    ("module", "flag", "values"),
+    [
+        ("methods.gaussian.restore", "--threads", ["0", "-1", "nan", "99999999999"]),
+        ("methods.acsg.train", "--threads", ["0", "1e3"]),
+        ("pictures.restore", "--threads", ["0"]),
+        ("pictures.restore", "--sigma", ["nan", "-1"]),
+        ("pictures.restore", "--seed", ["-1", "1" + 24 * "0"]),
+        ("metrics.digit_classifier", "--classes", ["0"]),
+        ("reports.restorations", "--images", ["0"]),
+        ("config.cost", "--cores", ["0"]),
+        ("remote.run", "--minutes", ["nan"]),
+    ],
+)
+def test_a_number_that_would_fail_later_is_refused_by_its_flag(module, flag, values, command):
+    for value in values:
+        outcome = command(module, flag, value)
+        assert outcome.code == 2 and f"argument {flag}: {flag.strip('-')} is {value}" in outcome.err
+
+
+def test_no_flag_of_any_command_takes_every_number():
+    """`int` and `float` take nan, 0 threads and a seed of 24 digits; `options.parser_of` refuses what its schema does."""
+    root = Path(__file__).parent.parent
+    sources = [path for path in root.glob("[a-z]*/**/*.py") if "tests" not in path.parts]
+    assert len(sources) > 100
+    assert not [path for path in sources if re.search(r"type=(int|float)\b", path.read_text(encoding="utf-8"))]
 
 
 def test_the_options_together_are_a_closed_json_schema():

@@ -168,6 +168,16 @@ def test_what_would_be_cut_or_mistaken_is_refused(tmp_path):
     assert "SEPARATED of more than 8 bits; save it as grey or RGB" in refusal(picture_pages.read, tmp_path / "inks.tif")
     tifffile.imwrite(tmp_path / "five.tif", scene(5, np.uint16), photometric="minisblack", planarconfig="contig")
     assert "5 values a pixel" in refusal(picture_pages.read, tmp_path / "five.tif")
+    tifffile.imwrite(tmp_path / "complex.tif", scene(1).astype(np.complex64)[:, :, 0])
+    assert "complex numbers; save their magnitude" in refusal(picture_pages.read, tmp_path / "complex.tif")
+    gdal = {"extratags": [(42113, 2, 0, "-9999", True)]}
+    for name, least in (("whole", 0), ("missing", -9999)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.linspace(least, 1, 64 * 64, dtype=np.float32).reshape(64, 64), **gdal)
+    assert picture_pages.read(tmp_path / "whole.tif").values.max() == 1
+    assert "-9999.0 stands for missing values, which is not read" in refusal(picture_pages.read, tmp_path / "missing.tif")
+    for kind, value in ((np.float64, 1e300), (np.float32, -3.4e38)):  # the second as some programs write what is missing
+        said = refusal(picture_ranges.extent, tmp_path / "a.tif", np.full((2, 2, 1), value, kind), None, None)
+        assert said.startswith(f"{tmp_path / 'a.tif'}: holds values as far out as {abs(value):.3g}; write NaN")
     file = io.BytesIO()
     Image.fromarray(scene(3)).save(file, "AVIF")
     at = file.getvalue().index(b"av1C") + 6
@@ -206,7 +216,7 @@ def test_one_range_for_all_pictures_of_a_type_unless_a_file_states_its_own():
 def test_a_value_that_was_left_alone_is_the_one_that_came(kind):
     """To its last bit, though measurements are float16; and the others are on the file's own scale."""
     x = scene(3, kind)
-    span = picture_ranges.of_all([picture_ranges.extent(x, None, None)])[0]
+    span = picture_ranges.of_all([picture_ranges.extent(Path("a.png"), x, None, None)])[0]
     y = picture_ranges.scaled(x, span).astype(np.float16).astype(np.float32)
     y[10:20] = 0.25
     made = picture_ranges.restored(x, iter([y[:7], y[7:64], y[64:]]), span)
@@ -265,7 +275,9 @@ def test_every_file_that_is_not_read_is_named_with_the_reason(tmp_path):
     for name in ("a.png", "B.JPG", "._x.png", ".DS_Store", "notes.txt", "sub/c.png", "masks/a.png", "é {x}.tif", "bare"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
+    (tmp_path / "gone.png").symlink_to("nowhere.png")
     names, passed_over = picture_files.listed(tmp_path, deep=False, beside="masks")
+    assert passed_over.pop("gone.png") == "it is no file, or a link to none"
     assert names == ["B.JPG", "a.png", "é {x}.tif"]
     assert passed_over.keys() == {"._x.png", ".DS_Store", "notes.txt", "sub/c.png", "bare"}
     assert passed_over["._x.png"] == "its name begins with a dot" and "move it up" in passed_over["sub/c.png"]

@@ -50,3 +50,10 @@ def test_wildcards_that_a_command_does_not_quote_are_words(rules):
             assert name in patterns, f"{rule}: {name}"
             pattern = re.compile(patterns[name])
             assert not any(pattern.fullmatch(text) for text in ("a b", "a;b", "$a", "a'b", "a\nb", "*", "~")), f"{rule}: {name}"
+
+
+def test_a_list_of_methods_that_may_be_empty_stays_the_value_of_its_flag(rules):
+    """Quoted, nothing is no word: where `as_measured` runs alone, the figure's `--order` would take the next flag."""
+    given = {name: re.findall(r"--order(.)\{params\.order:q\}", command) for name, (command, _) in rules.items()}
+    assert {"restorations", "write_pictures"} <= {name for name, found in given.items() if found}
+    assert {sign for found in given.values() for sign in found} == {"="}

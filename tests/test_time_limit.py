@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 
 import pytest
 from conftest import flags
@@ -9,6 +10,7 @@ from declared import ROOT
 
 from bench import time_limit
 from bench.time_limit import TimeLimit
+from config.schema import assembled
 
 ENDLESS = """
 import time
@@ -73,7 +75,17 @@ def test_what_ends_in_time_is_left_alone(monkeypatch):
     assert not killed and not limit.over
 
 
-def test_a_number_of_minutes_below_zero_is_refused(command):
-    outcome = command("methods.harmonic.restore", "--y", "y.npy", "--output", "x.npy", "--runtime", "-1")
-    assert outcome.code == 2 and "runtime is -1.0; it must be a number, at least 0" in outcome.err
+@pytest.mark.parametrize("minutes", ["-1", "nan", "525601"])
+def test_a_number_of_minutes_below_zero_or_beyond_a_year_is_refused(command, minutes):
+    outcome = command("methods.harmonic.restore", "--y", "y.npy", "--output", "x.npy", "--runtime", minutes)
+    says = f"runtime is {float(minutes)}; it must be a number, at least 0 and at most 525600"
+    assert outcome.code == 2 and outcome.err.endswith(f"{says}\n")
     assert time_limit.FLAG["default"] == 0
+
+
+def test_the_longest_limit_is_one_that_a_clock_can_wait_for_and_that_of_the_configuration():
+    keys = assembled()["properties"]
+    assert keys["runtime"]["maximum"] == time_limit.LONGEST
+    assert keys["methods"]["additionalProperties"]["properties"]["runtime"]["maximum"] == time_limit.LONGEST
+    with TimeLimit("slow", time_limit.LONGEST) as limit:
+        assert 60 * time_limit.LONGEST < threading.TIMEOUT_MAX and not limit.over

@@ -1,7 +1,8 @@
 """A model that was trained before, in place of a training: `python -m training.adopt --model model.pt …`.
 
-Copies model.pt with the files beside it to where a training would have put them, and says what it was trained
-on where that is something else than the training measurements of this run.
+Copies model.pt with the files beside it to where a training would have put them, and says what it was trained on where that is
+something else than the training measurements of this run. Its learning curve is left empty unless it is of this run's held-out
+measurements, as it is scored against their clean images.
 """
 
 import argparse
@@ -10,8 +11,9 @@ import sys
 from pathlib import Path
 
 import store
+from training.command import save_curve
 
-FILES = ("model.pt", "train.csv", "learning.csv", "learning.npy", "train.json")  # the facts last, as of a training
+CURVE = ("learning.csv", "learning.npy")
 SAME = ("dataset", "family", "options")  # of measurements, beside the digest of y
 
 
@@ -27,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     add("--model", type=Path, required=True, help="model.pt of a finished training")
     add("--method", required=True, help="the folder's name of the method that must have trained it")
     add("--y", type=Path, required=True, help="the training measurements of this run, .npy, beside which their facts are")
+    add("--held-out", type=Path, help="held-out measurements of this run, .npy, beside which their facts are")
     add("--output", type=Path, required=True, help="folder of the model")
     given, _ = parser.parse_known_args(arguments)  # the other inputs of a training are not read
 
@@ -39,9 +42,14 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(f"{given.model}: was trained under the protocol {was}, and this run is of {asked}; train one")
         if differs := differences(before, now):
             print(f"warning: {given.model} was trained on {'; '.join(differs)}", file=sys.stderr)
-        for name in FILES[:-1]:
+        held_out = store.describe(given.held_out).get("digests", {}).get("y") if given.held_out else None
+        kept = about.get("held_out") == held_out
+        for name in ("model.pt", "train.csv", *(CURVE if kept else ())):
             with store.replacing(given.output / name) as partial:
                 shutil.copyfile(given.model.with_name(name) if name != "model.pt" else given.model, partial)
+        if not kept:
+            save_curve(given.output, None, 1, tuple(now["shape"]))
+        about["held_out"] = held_out
         store.save_json(given.output / "train.json", about | {"adopted": str(given.model), "differs": differs})
     print(f"{given.output / 'model.pt'}: is {given.model}")
 

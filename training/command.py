@@ -22,7 +22,7 @@ from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure as measure_once
 from networks.architectures import ImageFormat
 from networks.precision import has_bfloat16
-from options import SEED, add_options
+from options import SEED, THREADS, add_options
 from options import parser_of as value_of
 from training import checkpoints, device, models
 from training.batches import as_float, measure_afresh, on_device, unpacked_side_info
@@ -124,7 +124,7 @@ def parser_of(name: str, make: type[Learner], schemas: dict[str, dict]) -> argpa
     add("--output", type=Path, required=True, help="folder of the model")
     add("--checkpoints", type=Path, default=Path(".cache/checkpoints"), help="folder of trainings that can go on (%(default)s)")
     add("--seed", type=value_of("seed", SEED), default=0, help="seed of weights, batches and θ' (%(default)s)")
-    add("--threads", type=int, default=1, help="threads that libraries may use (%(default)s)")
+    add("--threads", **THREADS)
     add("--runtime", **FLAG)
     add("--plain", action="store_true", help="on a GPU, run every step as it is written, not from a recording")
     add_options(parser, schemas)
