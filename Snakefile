@@ -10,7 +10,15 @@ from snakemake.utils import min_version
 min_version("9.18")
 sys.path.insert(0, workflow.basedir)
 from config import beside  # the folder config/, not the dictionary
-from config.environment import at_once, complete_config, elsewhere, limit_gpus, run_from, shared_files_alone
+from config.environment import (
+    at_once,
+    complete_config,
+    elsewhere,
+    limit_gpus,
+    look_once_for_each_job,
+    run_from,
+    shared_files_alone,
+)
 from config.failures import failed_file, report_so_far
 from config.jobs import to_run
 from config.messages import print_absent, print_outcome, print_start
@@ -90,6 +98,7 @@ beside.declare(workflow, config["results"])
 onstart:
     jobs = to_run(workflow, config, RUNS)
     print_start(config, jobs, at_once(workflow), elsewhere(workflow))
+    look_once_for_each_job(workflow)
     follow(workflow, {job.path: job.seconds for job in jobs})
 
 

@@ -156,6 +156,16 @@ def elsewhere(workflow) -> bool:
     return workflow.remote_exec or workflow.non_local_exec
 
 
+def look_once_for_each_job(workflow) -> None:
+    """Here Snakemake looks for jobs to start when one has ended, and not besides.
+
+    Because of its limit of jobs per second (100) each look asks for another one a second later, as long as any job waits for a
+    core. These add up: by the hundredth job they take most of a core. A cluster keeps the limit.
+    """
+    if not elsewhere(workflow):
+        workflow.scheduler.job_rate_limiter = None
+
+
 def cores(workflow, part: str) -> int:
     """One core for a job; here all of them for a timing, so that nothing runs beside it (it uses one).
 

@@ -1,5 +1,6 @@
 """What jobs ask a scheduler for, read from the parsed workflow, and what is the same here and on a cluster."""
 
+import inspect
 import re
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import yaml
 from declared import FOLDERS, METHODS, ROOT
 from parsed import workflow_of
 from snakemake.iocontainers import Wildcards
+from snakemake.scheduling.job_scheduler import JobScheduler
 
 import store
 from config import environment, resources
@@ -64,6 +66,15 @@ def test_every_job_takes_one_core_where_jobs_run_elsewhere(workflow):
     assert (environment.cores(here, "timing"), environment.cores(here, "test")) == (64, 1)
     fixed = [rule for rule in workflow.rules if not rule.name.endswith("_restore")]
     assert {rule.resources["_cores"].value for rule in fixed} == {1}
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_run_here_looks_for_jobs_when_one_has_ended_alone(there):
+    """Snakemake asks for another look a second after each, where its scheduler has a limit of jobs per second."""
+    fake = SimpleNamespace(remote_exec=False, non_local_exec=there, scheduler=SimpleNamespace(job_rate_limiter="100/1s"))
+    environment.look_once_for_each_job(fake)
+    assert fake.scheduler.job_rate_limiter == ("100/1s" if there else None)
+    assert "if self.job_rate_limiter is not None" in inspect.getsource(JobScheduler.schedule)
 
 
 def test_memory_and_time_follow_from_what_was_measured_and_grow_with_each_attempt(workflow):
