@@ -12,8 +12,8 @@ E[x | y], the estimate.
 
 h is a plain U-Net. It sees Ã x_t / √(1 + σ_t²), and in place of the mask m̃ / (1 + σ_t), which tells σ_t as well. The law of σ_t
 is that of EDM (Karras et al., NeurIPS 2022), which the authors use, for images in [0, 1] in place of [-1, 1]; the loss is the
-paper's, without EDM's weights. Sampling (the authors' fixed-mask sampler makes new images; Aali et al. 2024 condition it on y) is
-not here: the method has an estimate and no posterior samples.
+paper's, without EDM's weights. How posterior samples are drawn is ours (restore.py): the authors' fixed-mask sampler makes new
+images, and Aali et al. (2024) condition it on y by a gradient, whose strength has to be chosen.
 """
 
 import torch

@@ -18,3 +18,10 @@ use rule restore from bench with:
         y="<measured>/test.y.npy",
         side_info="<measured>/test.side_info.npy",
         model="<model>/model.pt",
+
+
+use rule sample from bench with:
+    input:
+        y="<measured>/test.y.npy",
+        side_info="<measured>/test.side_info.npy",
+        model="<model>/model.pt",
