@@ -2,17 +2,22 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from conftest import SHAPE, batch_of, seeded
+from torch import nn
 
+from bench.measured import Measured
 from measurements.add_noise import AddNoise
 from measurements.drop_independent import DropIndependent
 from measurements.drop_independent_noise import DropIndependentNoise
 from measurements.drop_patch import DropPatch
+from measurements.side_info import to_disk
+from methods.ambient_diffusion import restore as diffusion
 from methods.ambient_diffusion.model import denoised
 from methods.equivariant_splitting.group import drawn, elements, moved, undone
 from methods.equivariant_splitting.model import EquivariantUNet
@@ -176,3 +181,30 @@ def test_what_hides_from_ambient_diffusion_does_not_reach_it_and_all_that_was_se
     with torch.no_grad():
         off = (denoised(unet, noisy, mask, sigma) - batch["y"])[m]
     assert losses == [pytest.approx(float((off**2).mean()), rel=1e-2)]
+
+
+def test_draws_of_ambient_diffusion_are_near_the_posterior_of_gaussian_images(monkeypatch):
+    """With the exact h of N(1/2, S): their spread, value by value and as the mean of the lost patch, and their mean."""
+    place = np.stack(np.meshgrid(range(8), range(8), indexing="ij"), -1).reshape(-1, 2)
+    S = torch.from_numpy(0.04 * np.exp(-0.5 * ((place[:, None] - place) ** 2).sum(-1)) + 1e-4 * np.eye(64))
+
+    def h(unet, noisy, mask, sigma):  # 1/2 + S M (M S M + σ²)⁻¹ M (x - 1/2), M the mask as a matrix
+        m = mask.flatten(1).double()
+        seen = m[:, :, None] * m[:, None] * S + torch.diag_embed(1 - m + m * sigma.item() ** 2)
+        return (0.5 + (m * torch.linalg.solve(seen, noisy.flatten(1) - 0.5 * m)) @ S).view(noisy.shape).float()
+
+    monkeypatch.setattr(diffusion, "denoised", h)
+    monkeypatch.setattr(diffusion, "trained", lambda *_: [SimpleNamespace(image=nn.Conv2d(1, 1, 1))])
+    model, shape = DropPatch(4), (8, 8, 1)
+    x = (0.5 + torch.randn(4, 64, generator=seeded(), dtype=torch.float64) @ torch.linalg.cholesky(S).T).view(4, *shape)
+    mask = model.draw(4, shape, seeded(1))
+    measured = Measured(model.forward(x.float(), mask).numpy(), model, to_disk(mask.numpy()))
+    draws = diffusion.sample(measured, model=None, seed=0, count=300).flatten(2).double()
+    for i, known in enumerate(mask.flatten(1)):
+        gain = S[~known][:, known] @ torch.linalg.inv(S[known][:, known])
+        mean, cov = 0.5 + gain @ (x[i].flatten()[known] - 0.5), S[~known][:, ~known] - gain @ S[known][:, ~known]
+        lost = draws[:, i, ~known]
+        assert lost.var(0).sum().sqrt() == pytest.approx(cov.trace().sqrt().item(), rel=0.2)
+        assert lost.mean(1).std() == pytest.approx(cov.mean().sqrt().item(), rel=0.25)
+        assert (lost.mean(0) - mean).square().sum() < 0.5 * cov.trace()
+        assert (draws[:, i, known] == draws[0, i, known]).all()

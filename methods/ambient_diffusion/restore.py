@@ -35,7 +35,8 @@ def sample(measured: Measured, *, model: Path, seed: int, count: int) -> Tensor:
         x = x̂ + σ_{t+1} / σ_t (x - x̂)                                 DDIM (Song, Meng and Ermon, ICLR 2021)
 
     h never sees an image without holes. So it is shown what is measured, and in each step another part of what is not, as drawn
-    so far. What m̃ hides keeps its x̂: h knows no noise of it, and would give all draws the same value.
+    so far. What m̃ hides keeps its x̂: h knows no noise of it, and would give all draws the same value. The draws are near the
+    posterior, not exact: h is shown y as noisy as all else (as in RePaint: Lugmayr et al., CVPR 2022).
     """
     (unet,) = trained(model, measured, "unet")
     where, forward = unet.image.weight.device, measured.forward
