@@ -35,7 +35,7 @@ import store
 from bench.held_out import HELD_OUT
 from bench.restoring import SAMPLES, images_at_a_time
 from benchmarks.learners import BUDGET, learner_of
-from benchmarks.rates import BATCHES, CONFIGURATION, DATASETS, SEARCH_STEPS, line, methods_of, write
+from benchmarks.rates import BATCHES, CONFIGURATION, DATASETS, FEW, line, methods_of, shortened, write
 from benchmarks.restoration import restorer
 from benchmarks.side_by_side import Bench, commit
 from benchmarks.training import engine
@@ -84,7 +84,6 @@ def of_training(dataset: str, name: str, row: dict, forward: ForwardModel, batch
 def of_restoring(dataset: str, name: str, row: dict, forward: ForwardModel, function: str) -> float:
     """MiB of a process that restores one part of the images, or draws samples of one."""
     bench = bench_of(dataset)
-    options = row["restore"] | ({"steps": SEARCH_STEPS, "restarts": 1} if row["learned"] and "restarts" in row["restore"] else {})
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if not row["learned"]:
@@ -94,12 +93,12 @@ def of_restoring(dataset: str, name: str, row: dict, forward: ForwardModel, func
             del trained_on
         measured = bench.measure(noise(bench, 600), forward)
         count = images_at_a_time(measured)
-        call = restorer(name, measured, bench, folder, options, function)
+        call = restorer(name, measured, bench, folder, shortened(row), function)
         if function == "sample":
             call(measured[: max(1, count // SAMPLES)].loaded(), SAMPLES)
         else:
             for step, _ in enumerate(call(measured[:count].loaded())):
-                if step == SEARCH_STEPS:
+                if step == FEW["steps"]:
                     break
         return peak()
 

@@ -88,6 +88,12 @@ def line(few: float, many: float, counts: tuple[int, int]) -> dict[str, float]:
     return {"fixed": fixed, "each": each} if fixed > 0 and each > 0 else {"fixed": 0.0, "each": many / counts[1]}
 
 
+def shortened(row: dict) -> dict:
+    """The options of a restoration of the images that it is given, a search with few iterations."""
+    options = {name: value for name, value in row["restore"].items() if name != "first_images"}
+    return options | {name: few for name, few in FEW.items() if name in options and name in iterations(row)}
+
+
 def training(bench: Bench, name: str, row: dict, measured: Measured, clean: torch.Tensor) -> dict[str, float]:
     """A step of a learner on measurements held in memory, and the bytes of its file."""
     options = {option: value for option, value in row["train"].items() if option not in BUDGET}
@@ -107,8 +113,7 @@ def training(bench: Bench, name: str, row: dict, measured: Measured, clean: torc
 
 def restoring(bench: Bench, name: str, row: dict, measured: Measured, folder: Path) -> Iterator[tuple[str, dict[str, float]]]:
     """(part, rate) of a method's estimates, of what it learns first, and of its posterior samples."""
-    options = {name: value for name, value in row["restore"].items() if name != "first_images"}
-    options |= {name: few for name, few in FEW.items() if name in options and name in iterations(row)}
+    options = shortened(row)
     restore = restorer(name, measured, bench, folder, options)
     count = min(TIMING_BATCH, images_at_a_time(measured), len(measured.y))
     part = measured[:count].loaded()

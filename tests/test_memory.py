@@ -1,11 +1,15 @@
 """Memory that a training needs: reckoned from few images before it begins, on a machine or in a job that has so much."""
 
+import csv
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
 from conftest import SHAPE, batch_of, seeded
-from declared import FAMILIES
+from declared import FAMILIES, ROOT
 
 from networks.architectures import ImageFormat
 from training import memory
@@ -108,3 +112,12 @@ def test_memory_that_runs_out_is_said_in_one_line(error):
         raise error
     with pytest.raises(RuntimeError, match="another"), memory.clear_errors(9):
         raise RuntimeError("another")
+
+
+def test_what_a_restoration_takes_is_measured_by_one_command(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.memory", "--methods", "harmonic", "--datasets", "mnist", "--parts", "restore"]
+    subprocess.run(
+        [*command, "--output", tmp_path / "memory.csv"], cwd=ROOT, check=True, env=os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    )
+    (row,) = csv.DictReader((tmp_path / "memory.csv").open(encoding="utf-8"))
+    assert (row["part"], row["method"], row["shape"]) == ("restore", "harmonic", "28x28x1") and 50 < float(row["fixed"]) < 5000
