@@ -47,9 +47,8 @@ def sample(measured: Measured, *, model: Path, seed: int, count: int) -> Tensor:
     generator = Generator(where).manual_seed(seed)
     for sigma, less in pairwise([*np.geomspace(MOST, LEAST, LEVELS).tolist(), 0.0]):
         x = torch.where(mask, y + sigma * n, x)
-        s = forward.side_info(
-            forward.draw(count, tuple(y.shape[1:]), generator)
-        )  # one mask for all images: none depends on others
+        # the masks of a step are those of all images, so that no draw depends on other images
+        s = forward.side_info(forward.draw(count, tuple(y.shape[1:]), generator))
         shown = mask | forward.informs(s, (count, *y.shape[1:]))[:, None]
         h = denoised(unet, (shown * x).flatten(0, 1), shown.flatten(0, 1), y.new_full((1, 1, 1, 1), sigma))
         x_hat = torch.where(shown, h.view_as(x), x_hat)
