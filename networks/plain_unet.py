@@ -30,20 +30,16 @@ class PlainUNet(ImageNetwork):
         self.joins = nn.ModuleList(twice(2 * o, o) for _, o in coarse_to_fine)
         self.image = nn.Conv2d(skip[0], channels, 1)
 
-    def maps(self, y: Tensor, mask: Tensor | None) -> Tensor:
-        """The last maps, on the finest grid, which the coarsest divides: [B, H, W, C] each -> [B, skip[0], H', W']."""
-        maps, skips = self.stacked(y, mask), []
-        if any(self.beyond):
-            maps = F.pad(maps, self.beyond, mode="replicate")
-        for level in self.downs:
-            maps = level(F.max_pool2d(maps, 2) if skips else maps)
-            skips.append(maps)
-        for up_, join, skip in zip(self.ups, self.joins, reversed(skips[:-1]), strict=True):
-            maps = join(torch.cat([up_(maps), skip], dim=1))
-        return maps
-
     def forward(self, y: Tensor, mask: Tensor | None = None) -> Tensor:  # [B, H, W, C] each -> [B, H, W, C]
         with self.precision(y.device):
-            logits = self.image(self.maps(y, mask)).float()[..., : self.height, : self.width]
+            maps, skips = self.stacked(y, mask), []
+            if any(self.beyond):
+                maps = F.pad(maps, self.beyond, mode="replicate")
+            for level in self.downs:
+                maps = level(F.max_pool2d(maps, 2) if skips else maps)
+                skips.append(maps)
+            for up_, join, skip in zip(self.ups, self.joins, reversed(skips[:-1]), strict=True):
+                maps = join(torch.cat([up_(maps), skip], dim=1))
+            logits = self.image(maps).float()[..., : self.height, : self.width]
         x = 1.1 * logits.sigmoid().permute(0, 2, 3, 1) - 0.05
         return x if self.training else x.clamp(0, 1)
