@@ -89,12 +89,12 @@ class ImageNetwork(nn.Module):
         return bounded.permute(0, 2, 3, 1)
 
     def reaching(self, maps: Tensor) -> Tensor:
-        """Images [B, H, W, C] that reach 0 and 1 exactly: 1.1 sigmoid - 0.05, clipped to [0, 1].
+        """Images [B, H, W, C] that reach 0 and 1 exactly: ½ + ¼ `maps`, a sigmoid's tangent, clipped to [0, 1].
 
-        While the network trains the clipped part has a slope of 0.02, so that a gradient gets past. Rows and columns beyond the
+        A sigmoid that is stretched beyond [0, 1] reaches them too, but is flat there, so that black stayed a little grey. While the network trains the clipped part has a slope of 0.02, so that a gradient gets past. Rows and columns beyond the
         image are cut off.
         """
-        x = 1.1 * maps.float()[..., : self.height, : self.width].sigmoid().permute(0, 2, 3, 1) - 0.05
+        x = 0.5 + 0.25 * maps.float()[..., : self.height, : self.width].permute(0, 2, 3, 1)
         clipped = x.clamp(0, 1)
         return clipped + 0.02 * (x - clipped) if self.training else clipped
 

@@ -37,6 +37,6 @@ def recordable(weights: list[nn.Parameter], learning_rate: float) -> dict:
     return {"lr": torch.tensor(learning_rate, device=weights[0].device), "capturable": True}
 
 
-def rise_and_fall(peak: float, step: int, steps: int, rise: int = 200) -> float:
-    """A learning rate that rises to its peak over `rise` steps and falls to nothing in a straight line over all of them."""
-    return peak * min(1, (step + 1) / rise) * (1 - step / steps)
+def rise_and_fall(peak: float, step: int, steps: int) -> float:
+    """A learning rate that rises to its peak over 200 steps, or a quarter of few, and falls to 0 in a straight line over all."""
+    return peak * min(1, (step + 1) / min(200, max(1, steps / 4))) * (1 - step / steps)

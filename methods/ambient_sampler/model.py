@@ -7,20 +7,23 @@
 
     start, exact targets      G minimises  L_start = ES(A x¹, A x²; t)  where c
     likelihood, noisy ones    μ minimises  (t - A μ)² / σ_t²,   w  -log N(t; A μ, A w wᵀ Aᵀ + σ_t²)  where c,   μ, w = N(ỹ, m̃)
-    teaching, then            x = clip(μ + w ε),  μ, w = N(y + τ n, m), and as in EM; G begins with the weights of N
+    teaching, then            x = clip(m' + w ε), whose mean is μ,  μ, w = N(y + τ n, m), and as in EM; G begins with N's weights
     EM                        x = G_old(y, m, ε) with the values that y holds exactly put in their places        (the E step)
-                              ỹ = f_θ'(x), θ' drawn afresh;  L_EM = ES(x¹, x²; x)  where ỹ does not hold x       (the M step)
+                              ỹ = f_θ'(x), θ' drawn afresh;  L_EM = ES(x¹, x²; x)  where ỹ does not hold x, but  (the M step)
+                              y does; where targets are noisy, wherever ỹ does not
                               G minimises  (1 - a) L_EM + a L_start;  G_old = G every `renew` steps
 
 Energy scores are strictly proper, so that on what is measured together the best G is the posterior (Pacchiardi et al., JMLR 2024;
 engression: Shen and Meinshausen, JRSSB 2024). EM goes on from there: G_old completes the measurements, and G learns to restore
 the completed images from fresh ones, which is maximum likelihood from measurements alone (with a diffusion model: DiffEM, arXiv
-2510.12691). A part a of each batch (`anchor`) goes on learning from measured values alone.
+2510.12691). Values that G_old made up are seen by G, but nothing is learnt from them: they would only teach it what it is
+already, and slow it down. A part a of each batch (`anchor`) goes on learning from measurements corrupted twice.
 
 Where targets are noisy, their noise drowns the spread in an energy score. A Gaussian likelihood finds it, as in the few
 directions of w the posterior's variance is far above the noise (compare Nehme, Yair and Michaeli, NeurIPS 2023). Were μ to raise
-the likelihood too, w would at first explain what μ does not know yet, and μ would hardly learn it. The mean of G is held to
-them by L_start = λ ((t - A x¹)(t - A x²) - σ_t²), whose expectation is λ (A x - E A x¹)².
+the likelihood too, w would at first explain what μ does not know yet, and μ would hardly learn it. Clipping lifts a mean near 0,
+hence m' (training/rectified_normal.py). The mean of G is held to the measured values by
+L_start = λ ((t - A x¹)(t - A x²) - σ_t²), whose expectation is λ (A x - E A x¹)².
 """
 
 import torch
@@ -35,6 +38,7 @@ from training.energy_score import energy_score
 from training.learner import Batch, Learner
 from training.losses import log_low_rank_normal
 from training.optimizers import adam, rise_and_fall, update
+from training.rectified_normal import location_with
 
 ESTIMATE_DRAWS = 16  # in the mean that is the estimate while it trains
 MEAN_WEIGHT = 10.0  # λ
@@ -116,7 +120,8 @@ class AmbientSampler(Learner):
             again = self.forward.recorrupt(y, s, generator, share=0.0, tau=self.tau)
             mean, factor = self.N(again.input, self.forward.mask(again.side_info, y.shape))
             noise = torch.randn(*factor.shape[:2], 1, 1, 1, generator=generator, device=y.device)
-            return (mean + (factor * noise).sum(0)).clamp(0, 1)
+            centre = location_with(mean, factor.square().sum(0).sqrt())
+            return (centre + (factor * noise).sum(0)).clamp(0, 1)
         (x,) = self.drawn(self.G_old, y, s, generator, 1)
         return self.pasted(x, y, s)
 
@@ -145,7 +150,10 @@ class AmbientSampler(Learner):
         fresh, s_fresh = self.forward.forward(x, theta), self.forward.side_info(theta)
         seen = torch.cat([again.input, fresh]), torch.cat([again.side_info, s_fresh])
         draws = self.drawn(self.G, *seen, generator, 2)
-        score = energy_score(x, *(each[few:] for each in draws), ~self.forward.observed(s_fresh, x.shape))
+        asked = ~self.forward.observed(s_fresh, x.shape)
+        if not self.forward.sigma:
+            asked &= self.forward.observed(s[few:], x.shape)
+        score = energy_score(x, *(each[few:] for each in draws), asked)
         if not few:
             return score
         return (1 - self.anchor) * score + self.anchor * self.against_measured([each[:few] for each in draws], s[:few], again)
