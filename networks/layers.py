@@ -91,8 +91,9 @@ class ImageNetwork(nn.Module):
     def reaching(self, maps: Tensor) -> Tensor:
         """Images [B, H, W, C] that reach 0 and 1 exactly: ½ + ¼ `maps`, a sigmoid's tangent, clipped to [0, 1].
 
-        A sigmoid that is stretched beyond [0, 1] reaches them too, but is flat there, so that black stayed a little grey. While the network trains the clipped part has a slope of 0.02, so that a gradient gets past. Rows and columns beyond the
-        image are cut off.
+        A sigmoid that is stretched beyond [0, 1] reaches them too, but is flat there, so that black stayed a little grey. While
+        the network trains the clipped part has a slope of 0.02, so that a gradient gets past. Rows and columns beyond the image
+        are cut off.
         """
         x = 0.5 + 0.25 * maps.float()[..., : self.height, : self.width].permute(0, 2, 3, 1)
         clipped = x.clamp(0, 1)

@@ -23,6 +23,7 @@ from training.energy_score import LAGS, difference_score, energy_score, sides, v
 from training.loop import Training
 from training.losses import log_low_rank_normal
 from training.models import trained
+from training.rectified_normal import location_with, mean_of
 
 MNIST = ImageFormat(SHAPE)
 EXACT = [name for name, model in FAMILIES.items() if not model.sigma]
@@ -178,7 +179,7 @@ def test_black_and_white_are_reached_and_a_gradient_gets_past(kind, logit, white
         return net(y, None, torch.zeros(2, net.noise)) if kind == "StochasticUNet" else net(y)[0]
 
     trained = image()
-    beyond = 1.1 / (1 + math.exp(-logit)) - 0.05 - white
+    beyond = 0.5 + 0.25 * logit - white
     torch.testing.assert_close(trained, torch.full_like(trained, white + 0.02 * beyond), rtol=0, atol=2e-5)
     assert torch.autograd.grad(trained.sum(), net.image.bias)[0] > 0
     net.eval()
@@ -347,6 +348,49 @@ def test_the_anchor_is_the_part_of_the_batch_that_learns_as_at_the_start(learner
     made.begin(99)
     loss = made.maximisation(batch["y"], batch["side_info"], seeded(1))
     assert asked == images and loss.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_em_learns_from_values_that_were_measured_where_some_are_exact(learner, family, monkeypatch):
+    """Of those that the fresh measurement lost; under noise no value is measured exactly, and all that it lost count."""
+    model, asked = FAMILIES[family], []
+    made, batch = learner("ambient_sampler", MNIST, model, seeded(), anchor=0.0, em=0.5), batch_of(model, 8)
+    y, s = batch["y"], batch["side_info"]
+    monkeypatch.setattr(f"{type(made).__module__}.energy_score", lambda x, *_: asked.append((x, _[-1])) or torch.tensor(3.0))
+    made.begin(99)
+    made.maximisation(y, s, seeded(1))
+    ((x, counts),) = asked
+    made.begin(99)
+    made.imagined(y, s, generator := seeded(1))  # takes the same numbers
+    fresh = model.observed(model.side_info(model.draw(8, SHAPE, generator)), y.shape)
+    expected = ~fresh & model.observed(s, y.shape) if family in EXACT else ~fresh
+    assert torch.equal(*torch.broadcast_tensors(counts, expected.expand_as(y))) and counts.any()
+    if family in EXACT:
+        assert torch.equal(x[counts], y[counts]) and (~counts & ~fresh).any()
+
+
+def test_the_teacher_keeps_its_mean_where_it_is_clipped(learner):
+    """The mean of what it imagines is μ itself, next to 0, next to 1 and between."""
+    model, count = AddNoise(0.2), 20_000
+    made = learner("ambient_sampler", MNIST, model, seeded(), em=0.5)
+    mean = torch.tensor([0.01, 0.4, 0.97]).view(1, 1, 3, 1).expand(count, 1, 3, 1)
+    made.N, made.phase = Fixed(mean, torch.full((1, count, 1, 3, 1), 0.2)), "teaching"
+    x = made.imagined(torch.rand(count, 1, 3, 1), torch.zeros(count, 1), seeded())
+    torch.testing.assert_close(x.mean(0), mean[0], rtol=0, atol=4 * 0.2 / math.sqrt(count))
+    assert (x[:, :, 0] == 0).float().mean() > 0.8 and (x[:, :, 2] == 1).float().mean() > 0.7
+
+
+def test_the_mean_of_a_clipped_gaussian_by_quadrature_and_its_inverse():
+    m, s = torch.meshgrid(torch.tensor([-0.3, 0.0, 0.1, 0.5, 1.0, 1.2]), torch.tensor([0.01, 0.1, 0.4]), indexing="ij")
+    grid = torch.linspace(-8, 8, 40_001, dtype=torch.float64)
+    expected = ((m.double()[..., None] + s[..., None] * grid).clamp(0, 1) * (-grid.square() / 2).exp()).sum(-1)
+    expected *= (grid[1] - grid[0]) / math.sqrt(2 * math.pi)
+    torch.testing.assert_close(mean_of(m, s).double(), expected, rtol=0, atol=2e-6)
+    inside = mean_of(m, s)
+    torch.testing.assert_close(mean_of(location_with(inside, s), s), inside, rtol=0, atol=2e-6)
+    edges = torch.tensor([0.0, 0.3, 1.0])
+    torch.testing.assert_close(location_with(edges, torch.zeros(3)), edges, rtol=0, atol=1e-5)  # nothing is spread
+    torch.testing.assert_close(mean_of(location_with(edges, s[:3, 2]), s[:3, 2]), edges, rtol=0, atol=1e-6)
 
 
 def test_the_loop_records_each_phase_anew(learner, monkeypatch):

@@ -638,8 +638,10 @@ def test_the_command_under_the_original_s_protocol(train, measured, tmp_path, sw
 
 
 def test_a_rate_that_rises_and_falls():
-    """Over 200 steps to its peak, and to nothing over all of them."""
+    """Over 200 steps to its peak, or a quarter of them where they are fewer than 800, and to nothing over all of them."""
     assert [rise_and_fall(2.0, step, 1000) for step in (0, 199, 500, 999)] == pytest.approx([0.01, 2 * 0.801, 1.0, 0.002])
+    assert [rise_and_fall(2.0, step, 100) for step in (0, 24, 50, 99)] == pytest.approx([0.08, 2 * 0.76, 1.0, 0.02])
+    assert rise_and_fall(2.0, 0, 1) == 2.0
 
 
 # --- memory and a GPU ----------------------------------------------------------------------------------------------------------
