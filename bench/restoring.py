@@ -17,6 +17,7 @@ GPU_VALUES = 16 * CPU_VALUES  # … and on a GPU
 ORIGINAL_BATCH = 64  # images; with batch statistics at test, the estimates depend on the size of the batch
 FAR = (0.5, 2, 8)  # how far outside [0, 1] a value may be said to lie …
 DOUBTFUL, WRONG = 0.01, 0.1  # … and how many more of an estimate's values than of the measurement's: said aloud, refused
+OUTSIDE, MANY = 0.1, 0.25  # so many values so far outside are said aloud, too: images in [-0.5, 0.5], say
 SAMPLES, SAMPLED_IMAGES = 32, 256  # posterior samples, and of how many images
 
 Restorer = Callable[[Measured], Iterator]
@@ -85,16 +86,18 @@ def checked(estimate, part: Measured, samples: int | None = None) -> np.ndarray:
         sys.exit(f"the {what} the type {array.dtype}, not real numbers; yield floating-point images in [0, 1]")
     if not np.isfinite(array).all():
         sys.exit(f"the {what} values that are not finite")
-    if (share := far_outside(array, part.y)) > DOUBTFUL:
-        says = f"the {what} {share:.0%} of values far outside [0, 1] (they lie in [{array.min():.3g}, {array.max():.3g}])"
-        if share > WRONG:
+    far, outside = (more_outside(array, part.y, *distances) for distances in (FAR, (OUTSIDE,)))
+    if far > DOUBTFUL or outside > MANY:
+        share = f"{far:.0%} of values far" if far > DOUBTFUL else f"{outside:.0%} of values"
+        says = f"the {what} {share} outside [0, 1] (they lie in [{array.min():.3g}, {array.max():.3g}])"
+        if far > WRONG:
             sys.exit(f"{says}; yield images in [0, 1], or clip them where this is meant")
         print(f"warning: {says}; they are clipped", file=sys.stderr, flush=True)
     return np.clip(array, 0, 1).astype(np.float16)
 
 
-def far_outside(images: np.ndarray, y: np.ndarray) -> float:
-    """How many more of the images' values than of the measurements' lie far outside [0, 1], as a share: the most of any FAR.
+def more_outside(images: np.ndarray, y: np.ndarray, *distances: float) -> float:
+    """How many more of the images' values than of the measurements' lie so far outside [0, 1]: the largest share.
 
     Measurements may do so themselves, by noise, and so may what is near them.
     """
@@ -102,4 +105,4 @@ def far_outside(images: np.ndarray, y: np.ndarray) -> float:
     def share(values: np.ndarray, distance: float) -> float:
         return float(np.mean((values < -distance) | (values > 1 + distance)))
 
-    return max(share(images, distance) - share(y, distance) for distance in FAR)
+    return max(share(images, distance) - share(y, distance) for distance in distances)

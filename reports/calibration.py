@@ -11,7 +11,7 @@ import pandas as pd
 from metrics.samples import BINS
 from metrics.spread_skill import PARTS
 from reports import files
-from reports.mse_time import looks
+from reports.mse_time import legend, looks
 
 matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
 import matplotlib.pyplot as plt  # noqa: E402
@@ -57,5 +57,5 @@ def draw(values: pd.DataFrame, titles: dict[str, str]) -> plt.Figure:
         ax.grid(color="0.9", linewidth=0.6)
         ax.spines[["top", "right"]].set_visible(False)
     handles = [plt.Line2D([], [], **styles[method]) for method in methods]
-    figure.legend(handles, [titles[method] for method in methods], loc="outside right center", frameon=False, fontsize=9)
+    legend(figure, handles, [titles[method] for method in methods])
     return figure

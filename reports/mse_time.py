@@ -23,6 +23,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib import ticker  # noqa: E402
 
 PANELS = 3  # side by side
+LEGEND_WIDTH = 36  # letters of a line
 # Okabe and Ito's colours, told apart with any colour vision; less their yellow, which is faint on white
 COMPARED = ["#D55E00", "#0072B2"]  # the two methods of the speed-up
 OTHERS = ["#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000"]
@@ -99,8 +100,9 @@ def looks(methods: list[str], compared: list[str]) -> dict[str, dict]:
 
 
 def legend(figure: plt.Figure, handles: list[plt.Line2D], labels: list[str]) -> None:
-    """Beside the panels, every title letter by letter: one may hold $."""
-    for text in figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9).get_texts():
+    """Beside the panels, every title letter by letter, as one may hold $; a long one in several lines, lest panels get narrow."""
+    lines = [textwrap.fill(label, LEGEND_WIDTH) for label in labels]
+    for text in figure.legend(handles, lines, loc="outside right center", frameon=False, fontsize=9).get_texts():
         text.set_parse_math(False)
 
 

@@ -260,6 +260,16 @@ def test_noise_is_in_range_and_a_few_outliers_are_said_aloud_and_clipped(part, c
     assert capsys.readouterr().err.startswith("warning: the estimate has 5% of values far outside [0, 1] (they lie in [-30, 1])")
 
 
+def test_images_around_zero_are_said_aloud(part, capsys):
+    """In [-0.5, 0.5] no value lies far outside [0, 1], but many do."""
+    black = np.zeros_like(part.y)
+    assert checked(black - 0.5, part).max() == 0
+    said = capsys.readouterr().err
+    assert said.startswith("warning: the estimate has ") and "of values outside [0, 1] (they lie in [-0.5, -0.5])" in said
+    checked(black - 0.05, part)
+    assert capsys.readouterr().err == ""
+
+
 ESTIMATES = {
     "nan": lambda x: np.where(x > 0.9, np.float16(np.nan), x),
     "one hundred": lambda x: np.where(x > 0.9, np.float16(100), x),

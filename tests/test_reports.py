@@ -361,6 +361,16 @@ def test_no_two_methods_look_the_same():
     assert len({tuple(look.values()) for look in looks.values()}) == 40
 
 
+def test_a_long_title_takes_several_lines_of_a_legend():
+    """It would take the width of the panels; every letter is shown as it is."""
+    figure = mse_time.plt.figure()
+    title = "a method whose title says at length what it does, for $5"
+    mse_time.legend(figure, [mse_time.plt.Line2D([], [])], [title])
+    (text,) = figure.legends[0].get_texts()
+    assert text.get_text().replace("\n", " ") == title and "\n" in text.get_text() and not text.get_parse_math()
+    mse_time.plt.close(figure)
+
+
 @pytest.mark.parametrize(
     "value, text", [(0.01234, "0.0123"), (4.5, "4.50"), (9.999, "10.0"), (1234.5, "1,230"), (0, "0.00"), (np.nan, "–")]
 )
