@@ -15,9 +15,9 @@
 
 Energy scores are strictly proper, so that on what is measured together the best G is the posterior (Pacchiardi et al., JMLR 2024;
 engression: Shen and Meinshausen, JRSSB 2024). EM goes on from there: G_old completes the measurements, and G learns to restore
-the completed images from fresh ones, which is maximum likelihood from measurements alone (with a diffusion model: DiffEM, arXiv
-2510.12691). Values that G_old made up are seen by G, but nothing is learnt from them: they would only teach it what it is
-already, and slow it down. A part a of each batch (`anchor`) goes on learning from measurements corrupted twice.
+the completed images from fresh ones. Learnt from all of x, this is maximum likelihood from measurements alone (with a diffusion
+model: DiffEM, arXiv 2510.12691). Where values are exact, those that G_old made up are seen by G, but not learnt from: they would
+teach it what it is already, and slowed it down. A part a of each batch (`anchor`) goes on learning from what was corrupted twice.
 
 Where targets are noisy, their noise drowns the spread in an energy score. A Gaussian likelihood finds it, as in the few
 directions of w the posterior's variance is far above the noise (compare Nehme, Yair and Michaeli, NeurIPS 2023). Were μ to raise
