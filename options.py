@@ -13,7 +13,9 @@ An option without a default must be given.
 import argparse
 import contextlib
 import dataclasses
+import io
 import math
+import sys
 import typing
 from collections.abc import Callable
 from dataclasses import MISSING
@@ -114,6 +116,14 @@ def parser_of(name: str, schema: dict) -> Callable[[str], bool | int | float | s
 
     parse.__name__ = schema["type"]
     return parse
+
+
+def command_parser(program: str, description: str | None, **further) -> argparse.ArgumentParser:
+    """The parser of `python -m PROGRAM`, whose description keeps its lines. A terminal that lacks a letter shows ?."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    shape = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(prog=f"python -m {program}", description=description, formatter_class=shape, **further)
 
 
 THREADS = {

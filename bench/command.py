@@ -35,7 +35,7 @@ from bench.restoring import SAMPLED_IMAGES, SAMPLES, Restorer, restored, sampled
 from bench.time_limit import FLAG, TimeLimit
 from measurements import files
 from measurements.forward import from_facts
-from options import COUNT, SEED, THREADS, add_options, parser_of
+from options import COUNT, SEED, THREADS, add_options, command_parser, parser_of
 
 
 def main(restore: Restorer, sample: Callable | None = None) -> None:
@@ -98,7 +98,7 @@ def setting(schemas: dict, text: str) -> tuple[str, dict]:
 
 
 def parser_for(name: str, restore: Restorer, named: list[str], schemas: dict, with_samples: bool) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"python -m methods.{name}.restore", description=inspect.getdoc(restore))
+    parser = command_parser(f"methods.{name}.restore", inspect.getdoc(restore))
     add = parser.add_argument
     add("--y", type=Path, required=True, help="measurements, float16 .npy of [N, H, W, C]")
     add("--side-info", type=Path, help="what may be told of the θ of each image, .npy; only for a method whose rule names it")

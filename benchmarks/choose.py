@@ -34,7 +34,7 @@ from bench.restoring import Restorer, checked
 from measurements.files import load
 from measurements.forward import Example, ForwardModel, from_facts
 from measurements.side_info import from_disk, to_disk
-from options import COUNT, SEED, THREADS, parser_of
+from options import COUNT, SEED, THREADS, command_parser, parser_of
 
 FOLDER = Path(__file__).parent.parent / "methods"
 
@@ -80,9 +80,7 @@ def restored(restore: Restorer, measured: Measured, **given) -> np.ndarray:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.choose", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("benchmarks.choose", __doc__)
     add = parser.add_argument
     add("method", help="a folder of methods/ that does not learn")
     add("--data", type=Path, required=True, help="<results>/measured/DATASET/MEASUREMENT")

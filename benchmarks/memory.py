@@ -44,6 +44,7 @@ from config.rates import differing
 from config.runs import mismatch
 from config.schema import forward_model
 from measurements.forward import ForwardModel
+from options import command_parser
 
 TRAINED_ON = 20 * HELD_OUT  # measurements that a method without networks learns from
 PARTS = ("train", "restore", "sample")
@@ -130,9 +131,7 @@ def measure_shape(config: dict, dataset: str, names: list[str] | None, parts: li
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.memory", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("benchmarks.memory", __doc__)
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="folders of methods/ (all)")
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS, help="of the configuration (both)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="(all)")

@@ -32,7 +32,7 @@ from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure
 from metrics.quality import PSNR_CEILING
 from networks.architectures import ImageFormat
-from options import COUNT, SEED, THREADS, add_options, parser_of
+from options import COUNT, SEED, THREADS, add_options, command_parser, parser_of
 from training import checkpoints, device
 from training.batches import as_float, on_device, unpacked_side_info
 from training.callbacks import Callback
@@ -97,12 +97,7 @@ def arguments() -> tuple[argparse.Namespace, dict[str, dict]]:
     method = first.parse_known_args()[0].method
     if not (FOLDER / method / "train.py").exists():
         sys.exit(f"methods/{method}/train.py: no such file; name a method that learns")
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.selection",
-        parents=[first],
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("benchmarks.selection", __doc__, parents=[first])
     add = parser.add_argument
     add("--data", type=Path, required=True, help="<results>/measured/DATASET/MEASUREMENT; clean splits lie in <results>/clean")
     sees = "the inputs beside y that the method's rule `train` names: side_info, clean; again, for a second measurement"

@@ -24,7 +24,7 @@ from measurements.drop_independent import DropIndependent
 from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure
 from networks.architectures import ImageFormat, architecture
-from options import COUNT, THREADS
+from options import COUNT, THREADS, command_parser
 from options import parser_of as value_of
 from training import device
 
@@ -37,9 +37,7 @@ Rows = list[dict[str, str | float]]  # each with the same names
 
 def parser(part: str, description: str | None, repetitions: int) -> argparse.ArgumentParser:
     """The options of every part."""
-    made = argparse.ArgumentParser(
-        prog=f"python -m benchmarks.{part}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    made = command_parser(f"benchmarks.{part}", description)
     made.add_argument("--shape", choices=FORMATS, default="mnist", help="of the images, and whose networks (%(default)s)")
     made.add_argument(
         "--repetitions",

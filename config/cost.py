@@ -8,7 +8,6 @@
 A method whose rate was not measured is named as unknown and is in no sum. Measuring, scoring and reports are not counted.
 """
 
-import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import NamedTuple
 from config.calibration import calibrated
 from config.jobs import Job, plan
 from config.rates import reference
-from options import COUNT, parser_of
+from options import COUNT, command_parser, parser_of
 
 
 class Cost(NamedTuple):
@@ -125,9 +124,7 @@ def markdown(configfile: Path, cores: int = 8) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m config.cost", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("config.cost", __doc__)
     parser.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/paper.yaml")], help="(config/paper.yaml)")
     parser.add_argument("--cores", type=parser_of("cores", COUNT), default=8, help="of the machine (%(default)s)")
     parser.add_argument("--reference", action="store_true", help="at the speed of the machine of most rates, not of this one")

@@ -4,7 +4,6 @@ A page holds what the method's own files say: the docstrings of its programs (id
 see, its method.yaml (where it applies, its options), and what it costs by benchmarks/rates.csv. Nothing is written here by hand.
 """
 
-import argparse
 import ast
 import re
 import tempfile
@@ -18,7 +17,7 @@ from config.planned import planned
 from config.runs import mismatch
 from config.sees import CONTROLS
 from measurements import forward
-from options import allowed
+from options import allowed, command_parser
 
 HOME = Path(__file__).parent.parent
 METHODS = HOME / "methods"
@@ -207,7 +206,7 @@ def readme_rows(facts: dict, seen: dict) -> list[str]:
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m config.method_pages", description=__doc__.split("\n")[0]).parse_args()
+    command_parser("config.method_pages", __doc__.split("\n")[0]).parse_args()
     made = pages()
     for path in set(PAGES.glob("*.md")) - made.keys():
         path.unlink()  # of a method that is gone

@@ -1,14 +1,14 @@
 """Download a data set that a run does not download by itself: `python -m datasets.obtain celeba --data-dir data`."""
 
-import argparse
 from pathlib import Path
 
 import datasets
 import store
+from options import command_parser
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m datasets.obtain", description=__doc__)
+    parser = command_parser("datasets.obtain", __doc__)
     parser.add_argument("dataset", choices=[name for name in datasets.names() if datasets.is_optional(name)])
     parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where data sets lie (%(default)s)")
     args = parser.parse_args()

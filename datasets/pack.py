@@ -5,7 +5,6 @@ the list of the partition. Put it into data_dir/celeba/ of the other machine, un
 20,000 images take 54 MiB. They are not quite the originals at 64×64: mean PSNR 43.0 dB (the command says it when it is done).
 """
 
-import argparse
 import io
 import zipfile
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from PIL import Image
 
 import store
 from datasets import celeba
+from options import command_parser
 
 
 def jpeg(image: np.ndarray) -> bytes:
@@ -32,9 +32,7 @@ def psnr(image: np.ndarray, file: bytes) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m datasets.pack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("datasets.pack", __doc__)
     parser.add_argument("dataset", choices=["celeba"])
     parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where data sets lie (%(default)s)")
     parser.add_argument("--output", type=Path, required=True, help=f"the packed file; it is read under the name {celeba.PACKED}")

@@ -3,16 +3,15 @@
 With `--labels` the class of each image instead, with `--images` the first ones alone.
 """
 
-import argparse
 from pathlib import Path
 
 import datasets
 import store
-from options import COUNT, parser_of
+from options import COUNT, command_parser, parser_of
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m datasets.prepare", description=__doc__)
+    parser = command_parser("datasets.prepare", __doc__)
     parser.add_argument("dataset", choices=datasets.with_clean())
     parser.add_argument("--split", choices=["train", "validation", "test"], required=True)
     parser.add_argument(

@@ -5,7 +5,6 @@ and the facts that travel with them. The θ of an image depends on (seed, split,
 is in memory at a time.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ import store
 from measurements.command import add_families, measurement_of, write
 from measurements.forward import ForwardModel
 from measurements.side_info import to_disk
-from options import SEED, parser_of
+from options import SEED, command_parser, parser_of
 
 IMAGES_AT_A_TIME = 1000  # images measured at a time
 SPEAK_EVERY = 10  # seconds between lines of progress
@@ -63,7 +62,7 @@ def chunks(clean: np.ndarray, model: ForwardModel, seed: int, split: str) -> Ite
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m measurements.measure", description=__doc__)
+    parser = command_parser("measurements.measure", __doc__)
     for sub in add_families(parser):
         sub.add_argument("--clean", type=Path, required=True, help="clean images, uint8 .npy of [N, H, W, C]")
         sub.add_argument("--split", required=True, help="the split's name, on which the random numbers depend")

@@ -4,13 +4,13 @@ It is an example of the documentation under another name: local_mean, a filter w
 on measurements alone. Both run as they are on every forward model that they apply to.
 """
 
-import argparse
 import re
 import shutil
 import sys
 from pathlib import Path
 
 import store
+from options import command_parser
 
 HOME = Path(__file__).parent.parent
 EXAMPLES = {"classical": "local_mean", "learned": "dncnn"}  # of docs/examples
@@ -38,9 +38,7 @@ def lay_down(name: str, kind: str, folder: Path) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m methods.new", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("methods.new", __doc__)
     parser.add_argument("name", help="the method's name in configurations, and its folder's")
     parser.add_argument("--kind", choices=EXAMPLES, default="classical", help="(%(default)s)")
     parser.add_argument("--folder", type=Path, default=HOME / "methods", help="where its folder is to lie (methods/)")

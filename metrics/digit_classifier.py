@@ -6,7 +6,6 @@ It runs on the CPU with one thread, so that the same images give the same weight
 Legend: B batch, H W C image, L classes.
 """
 
-import argparse
 import pickle
 import sys
 import time
@@ -18,7 +17,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 import store
-from options import COUNT, parser_of
+from options import COUNT, command_parser, parser_of
 
 STEPS, BATCH, RATE = 700, 128, 4e-3  # 90,000 images drawn
 SHIFT, TURN, STRETCH = 2.0, 12.0, 0.1  # largest shift in pixels, rotation in degrees and relative change of size in augmentation
@@ -100,9 +99,7 @@ def load(path: Path, channels: int) -> nn.Sequential:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m metrics.digit_classifier", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("metrics.digit_classifier", __doc__)
     add = parser.add_argument
     add("--clean", type=Path, required=True, help="clean training images, uint8 .npy of [N, H, W, C]")
     add("--labels", type=Path, required=True, help="their classes, uint8 .npy of [N]")

@@ -4,7 +4,6 @@ One row for each look at the training (training/learning.py), the mean over its 
 while it goes on has no row.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import store
 from measurements import files
 from metrics.quality import psnr
 from metrics.scores import load_clean
-from options import SEED, parser_of
+from options import SEED, command_parser, parser_of
 
 COLUMNS = ["dataset", "measurement", "method", "seed", "step", "images_seen", "held_out", "psnr", "psnr_error", "images"]
 
@@ -31,7 +30,7 @@ def scored(clean: np.ndarray, estimates: np.ndarray, curve):
 def main(arguments: list[str] | None = None) -> None:
     import pandas as pd  # slow to import
 
-    parser = argparse.ArgumentParser(prog="python -m metrics.learning", description=__doc__)
+    parser = command_parser("metrics.learning", __doc__)
     add = parser.add_argument
     add("--clean", type=Path, required=True, help="the truth: clean validation images, uint8 .npy of [N, H, W, C]")
     add(

@@ -17,6 +17,7 @@ import numpy as np
 import store
 from measurements.forward import ForwardModel
 from metrics.declared import IDENTITY
+from options import command_parser
 
 HELP = {
     "clean": "the truth: clean test images, uint8 .npy of [N, H, W, C]",
@@ -33,9 +34,7 @@ HELP = {
 
 def parser_of(program: str, description: str, needs: tuple[str, ...], optional: tuple[str, ...] = ()) -> argparse.ArgumentParser:
     """The command line of a program: a flag for each file that it needs or takes, and `--output`."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m metrics.{program}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(f"metrics.{program}", description)
     for name in (*needs, *optional):
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, dest=name, type=Path, required=name in needs, help=HELP[name])

@@ -8,7 +8,6 @@ Where values are lost (drop_…), a picture tells which: where masks/NAME.png in
 fully opaque, or where a value is not a number.
 """
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -23,6 +22,7 @@ from datasets import picture_ranges as ranges
 from measurements.command import add_families, measurement_of, write
 from measurements.forward import ForwardModel
 from measurements.side_info import to_disk
+from options import command_parser
 from pictures import corruption, tiles
 from pictures.read import Picture, passed_over, pictures
 
@@ -99,9 +99,7 @@ def again(source: Path, target: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m pictures.measure", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("pictures.measure", __doc__)
     for sub in add_families(parser):
         sub.add_argument("--pictures", type=Path, required=True, help="the folder of corrupted pictures")
     args = parser.parse_args()

@@ -9,7 +9,6 @@ of each value over them, in the units of the file's values. In a sample each pix
 edge, so that edges of tiles may show: a mean of two independent samples would vary less than either.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -21,7 +20,7 @@ import store
 from bench import machine
 from datasets import picture_ranges as ranges
 from datasets.picture_pages import Page
-from options import COUNT, SEED, THREADS, parser_of
+from options import COUNT, SEED, THREADS, command_parser, parser_of
 from pictures import save, tiles, trained
 from pictures.corruption import FAR_OFF, described
 from pictures.measure import measured, ranges_said, survey
@@ -96,9 +95,7 @@ def check_room(folder: Path, into: Path, files: list[Path], force: bool) -> None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m pictures.restore", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("pictures.restore", __doc__)
     add = parser.add_argument
     add("given", type=Path, metavar="IN", help="a picture, or a folder of pictures")
     add("output", type=Path, metavar="OUT", help="the folder of the restored pictures")

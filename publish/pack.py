@@ -7,7 +7,6 @@ configuration asks for and the results lack is named, a line for each, and does 
 for byte.
 """
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -22,6 +21,7 @@ import store
 from config.messages import shown_config
 from config.planned import planned
 from datasets import terms
+from options import command_parser
 from publish import croissant, models, restorations, scores
 from publish.kit import SUMS, Kit, sha256
 from reports.cite import CITATION, bibtex, key
@@ -115,9 +115,7 @@ def commit_of(home: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m publish.pack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("publish.pack", __doc__)
     add = parser.add_argument
     add("--configfile", type=Path, default=Path("config/paper.yaml"), help="what was run (%(default)s)")
     add("--results", type=Path, nargs="+", metavar="DIR", help="folders of results or of merged scores (the configuration's)")

@@ -1,15 +1,15 @@
 """Put the files that the jobs of a file made into one archive, to unpack where the run was planned."""
 
-import argparse
 import re
 import tarfile
 from pathlib import Path
 
+from options import command_parser
 from remote import jobs
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m remote.pack", description=__doc__)
+    parser = command_parser("remote.pack", __doc__)
     parser.add_argument("jobs", type=Path, help="the file of jobs")
     parser.add_argument("--only", default="", help="regular expression that the files' names must contain (default: all files)")
     parser.add_argument("--output", type=Path, default=Path("made.tar.gz"), help="the archive (%(default)s)")

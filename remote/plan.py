@@ -4,12 +4,12 @@ Snakemake plans as if nothing had been made yet. Without --everything, the jobs 
 trained model, and those whose files they need. All arguments that are not named below go to snakemake (--configfile, --config).
 """
 
-import argparse
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from options import command_parser
 from remote import jobs
 from remote.jobs import Job
 
@@ -51,10 +51,9 @@ def planned(arguments: list[str]) -> list[Job]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m remote.plan",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "remote.plan",
+        __doc__,
         allow_abbrev=False,  # what looks like an option of ours is meant for snakemake
     )
     parser.add_argument("--everything", action="store_true", help="all jobs, also scores and report, which need more packages")

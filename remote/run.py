@@ -4,7 +4,6 @@ Jobs that train, or restore with a trained model, take turns on the GPU; timings
 A failed job stops only those that need its files, and its log says why.
 """
 
-import argparse
 import re
 import shlex
 import subprocess
@@ -13,7 +12,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from options import COUNT, parser_of
+from options import COUNT, command_parser, parser_of
 from remote import jobs
 from remote.jobs import Job
 
@@ -60,9 +59,7 @@ def execute(job: Job) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m remote.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("remote.run", __doc__)
     parser.add_argument("jobs", type=Path, help="the file of jobs")
     parser.add_argument("--cores", type=parser_of("cores", COUNT), default=1, help="jobs at once (%(default)s)")
     parser.add_argument(

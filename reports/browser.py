@@ -6,7 +6,6 @@ two compare on each. Written as one `.json`: for each measurement the images' pl
 they are shown (8 bits), those in colour are compressed with a loss. What lies outside [0, 1] is clipped.
 """
 
-import argparse
 import base64
 import io
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 from PIL import Image
 
 import store
+from options import command_parser
 from reports import files, found, shown
 from reports.restorations import load
 
@@ -69,9 +69,7 @@ def of_measurement(clean: Path, measured: Path, restored: dict[str, Path], score
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.browser", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("reports.browser", __doc__)
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files")
     found.add_flags(parser)

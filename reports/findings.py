@@ -5,7 +5,6 @@ reports/quotes/, which looks the numbers up in the published files. A field that
 one line that names the field and the file.
 """
 
-import argparse
 import functools
 import re
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, TemplateError
 
 import store
+from options import command_parser
 from reports import files
 from reports.quotes import scores, trainings, trials  # noqa: F401  their fields
 from reports.quotes.field import FIELDS
@@ -48,7 +48,7 @@ def wrapped(block: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m reports.findings", description=__doc__.split("\n")[0])
+    parser = command_parser("reports.findings", __doc__.split("\n")[0])
     parser.parse_args()
     with store.clear_errors():
         files.write(PAGE, page())

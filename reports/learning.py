@@ -5,7 +5,6 @@ held-out measurements, which needs no clean image, in the same unit (-10 log10 o
 Written as OUTPUT.png, OUTPUT.pdf, OUTPUT.json and OUTPUT.csv: every point, with what the last doubling of the images gained.
 """
 
-import argparse
 from pathlib import Path
 
 import matplotlib
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 import store
+from options import command_parser
 from reports import files, found
 from reports.mse_time import legend, looks
 
@@ -68,9 +68,7 @@ def draw(points: pd.DataFrame, measurements: list[str], methods: list[str], titl
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.learning", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("reports.learning", __doc__)
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files, as in their column `dataset`")
     found.add_flags(parser)

@@ -3,12 +3,11 @@
 Written as OUTPUT.png, OUTPUT.pdf and OUTPUT.json.
 """
 
-import argparse
-
 import matplotlib
 import pandas as pd
 
 import store
+from options import command_parser
 from reports import files, found
 
 matplotlib.use("Agg")  # before pyplot: a cluster node has no screen
@@ -50,9 +49,7 @@ def draw(curves: dict[tuple[str, str], list[pd.DataFrame]], measurements: list[s
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.losses", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("reports.losses", __doc__)
     add = parser.add_argument
     add("--dataset", required=True, help="the data set")
     found.add_flags(parser)

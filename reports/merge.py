@@ -9,7 +9,6 @@ already stays. Nothing is written where two sources do not belong together: othe
 for the same run. Beside the scores of a run, `origin.json` says at which commit and on which day they were added.
 """
 
-import argparse
 import datetime
 import io
 import lzma
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import store
+from options import command_parser
 from reports import files
 
 KINDS = {"scores": "*.csv", "models": "train.*", "measured": "*.json"}  # what is taken of each folder
@@ -72,9 +72,7 @@ def merged(sources: list[Path], replace: bool) -> dict[str, bytes]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.merge", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("reports.merge", __doc__)
     add = parser.add_argument
     add("sources", nargs="+", type=Path, metavar="DIR", help="folders of results, or of merged scores")
     add("--output", type=Path, required=True, metavar="DIR", help="the folder of merged scores; what is in it already stays")

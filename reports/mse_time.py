@@ -5,7 +5,6 @@ of the main table: with the observed values pasted into the estimate, or as hand
 Written as OUTPUT.png, OUTPUT.pdf and OUTPUT.json (the speed-up of every measurement).
 """
 
-import argparse
 import itertools
 import textwrap
 from pathlib import Path
@@ -15,6 +14,7 @@ import matplotlib
 import pandas as pd
 
 import store
+from options import command_parser
 from reports import files, found, timing
 from reports.facts import device
 
@@ -139,9 +139,7 @@ def draw(timings: pd.DataFrame, measurements, methods, titles, speedups: dict[st
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.mse_time", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("reports.mse_time", __doc__)
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files, as in their column `dataset`")
     found.add_flags(parser)

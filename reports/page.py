@@ -6,7 +6,6 @@ learning.* and losses.*. For a data set whose files were not available the page 
 and their rows hidden, figures enlarged, and images browsed where browser.json is in the folder; without, all else is the same.
 """
 
-import argparse
 import datetime
 import json
 import sys
@@ -16,6 +15,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import store
+from options import command_parser
 from reports import captions, files
 from reports.chapter import chapter, sections
 from reports.cite import how_to_cite
@@ -28,9 +28,7 @@ def note_of(config: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.page", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("reports.page", __doc__)
     add = parser.add_argument
     add("--datasets", nargs="+", type=files.pair, required=True, metavar="NAME=DIR", help="the data sets, in order")
     add("--posterior", nargs="*", default=[], metavar="NAME", help="the data sets with posterior samples of some method")

@@ -7,7 +7,6 @@ front is that of the rows without clean images (reports/front.py). The error is 
 Written as OUTPUT.png, OUTPUT.pdf, OUTPUT.json (what the search takes, as sentences), and as a table: OUTPUT.csv, .md and .tex.
 """
 
-import argparse
 import textwrap
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 import store
+from options import command_parser
 from reports import captions, files, found, front, labels, timing, writers
 from reports.facts import device
 
@@ -160,9 +160,7 @@ def legend(figure: plt.Figure, rows: pd.DataFrame, numbers: dict, search: str, n
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.pareto", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("reports.pareto", __doc__)
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files, as in their column `dataset`")
     found.add_flags(parser)

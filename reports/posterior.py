@@ -7,17 +7,15 @@ posterior_details.md, .tex         the others that are declared for the details
 posterior_calibration.png, .pdf    PIT histograms, and error against standard deviation
 """
 
-import argparse
 from pathlib import Path
 
 import store
+from options import command_parser
 from reports import calibration, captions, files, found, posterior_table, writers
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.posterior", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("reports.posterior", __doc__)
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files")
     found.add_flags(parser)

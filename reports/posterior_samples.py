@@ -3,14 +3,13 @@
 Written as OUTPUT.png and .pdf; OUTPUT.json says which images they are.
 """
 
-import argparse
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 
 import store
-from options import COUNT, parser_of
+from options import COUNT, command_parser, parser_of
 from reports import files
 from reports.restorations import draw, load
 
@@ -36,9 +35,7 @@ def most_uncertain(samples: list[np.ndarray], first: int, count: int) -> list[in
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.posterior_samples", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("reports.posterior_samples", __doc__)
     add = parser.add_argument
     add("--dataset", required=True, help="the data set of all files")
     add("--methods", type=Path, required=True, metavar="CSV", help="methods.csv of reports.table: rows, titles, what they see")

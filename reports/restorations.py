@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 
 import store
-from options import COUNT
+from options import COUNT, command_parser
 from options import parser_of as value_of
 from reports import files
 
@@ -81,9 +81,7 @@ def draw(panels: dict[str, list[tuple[str, np.ndarray]]], heads: Sequence[str] =
 
 def parser_of(module: str, description: str) -> argparse.ArgumentParser:
     """A command that shows what methods made of measurements."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {module}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(module, description)
     add = parser.add_argument
     add("--dataset", required=True, help="the data set, for the facts beside the figure")
     add("--measured", nargs="+", type=files.pair, required=True, metavar="NAME=NPY",

@@ -22,6 +22,7 @@ from pathlib import Path
 import protocols
 import store
 from metrics.declared import PASTED
+from options import command_parser
 from reports import captions, facts, files, found, front, seeds, shown, statistics, tables, timing, writers
 from reports.bootstrap import Bootstrap
 
@@ -67,10 +68,9 @@ def find(given: argparse.Namespace) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.table",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "reports.table",
+        __doc__,
         epilog="An interval covers other such test images and, for a method with several seeds, other trainings.",
     )
     add = parser.add_argument

@@ -5,7 +5,6 @@ for which a copy of the `test.json` beside these serves. Nothing is trained or r
 method, and is scored by the same programs.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 import store
 from bench import method_facts
 from measurements import files
-from options import parser_of
+from options import command_parser, parser_of
 
 
 def checked(restored: Path, y: Path, first_images: int | None = None) -> np.ndarray:
@@ -49,9 +48,7 @@ def digest_of(facts: dict) -> str | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m submissions.check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("submissions.check", __doc__)
     add, schema = parser.add_argument, method_facts.EVERY_RESTORATION["first_images"]
     add("--restored", type=Path, required=True, help="the estimates, floating-point .npy of [N, H, W, C]; .json beside it")
     add("--y", type=Path, required=True, help="the test measurements that they are of, .npy; their facts lie in .json beside it")

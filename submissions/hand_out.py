@@ -4,12 +4,12 @@ Copies the measurements and the side information of the training and the test sp
 and how to hand in. The files are those that are scored, with the same digests, which are checked. No clean image is among them.
 """
 
-import argparse
 import shutil
 from pathlib import Path
 
 import store
 from measurements import files
+from options import command_parser
 
 SPLITS = ("train", "test")
 FILES = [f"{split}.{name}" for split in SPLITS for name in ("y.npy", "side_info.npy", "json")]
@@ -28,9 +28,7 @@ def hand_out(measured: Path, output: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m submissions.hand_out", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("submissions.hand_out", __doc__)
     add = parser.add_argument
     add("--measured", type=Path, required=True, help="the folder of a forward model's measurements, results/measured/…/…")
     add("--output", type=Path, required=True, help="the folder to write to")

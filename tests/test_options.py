@@ -3,11 +3,14 @@
 import argparse
 import dataclasses
 import doctest
+import io
 import re
+import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
+from declared import ROOT
 
 import options
 import protocols
@@ -67,6 +70,23 @@ def test_help_describes_every_option(capsys):
         parsed("--help")
     text = " ".join(capsys.readouterr().out.split())
     assert "--share NUMBER A share, in percent 100 % of it. (0.5)" in text and "--count INTEGER How many." in text
+
+
+def test_help_reaches_a_terminal_that_lacks_greek_letters(monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    options.command_parser("example", "From θ\n  to y.").print_help()
+    terminal.flush()
+    shown = terminal.buffer.getvalue().decode("ascii")
+    assert shown.startswith("usage: python -m example ") and "From ?\n  to y.\n" in shown
+
+
+def test_every_program_has_such_a_parser():
+    programs = [path for path in ROOT.glob("*/**/*.py") if not {".venv", "tests"} & set(path.relative_to(ROOT).parts)]
+    made = {
+        path.relative_to(ROOT).as_posix() for path in programs if "ArgumentParser(prog" in re.sub(r"\s", "", path.read_text())
+    }
+    assert len(programs) > 150 and not made
 
 
 @pytest.mark.parametrize("value", [True, "3", 2.5, None])

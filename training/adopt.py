@@ -5,12 +5,12 @@ something else than the training measurements of this run. Its learning curve is
 measurements, as it is scored against their clean images.
 """
 
-import argparse
 import shutil
 import sys
 from pathlib import Path
 
 import store
+from options import command_parser
 from training.command import save_curve
 
 CURVE = ("learning.csv", "learning.npy")
@@ -24,7 +24,7 @@ def differences(before: dict, now: dict) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.adopt", description=__doc__)
+    parser = command_parser("training.adopt", __doc__)
     add = parser.add_argument
     add("--model", type=Path, required=True, help="model.pt of a finished training")
     add("--method", required=True, help="the folder's name of the method that must have trained it")

@@ -22,7 +22,7 @@ from measurements.forward import ForwardModel, from_facts
 from measurements.measure import measure as measure_once
 from networks.architectures import ImageFormat
 from networks.precision import has_bfloat16
-from options import SEED, THREADS, add_options
+from options import SEED, THREADS, add_options, command_parser
 from options import parser_of as value_of
 from training import checkpoints, device, models
 from training.batches import as_float, measure_afresh, on_device, unpacked_side_info
@@ -105,11 +105,10 @@ def main(make: type[Learner]) -> None:
 
 
 def parser_of(name: str, make: type[Learner], schemas: dict[str, dict]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m methods.{name}.train",
-        description=f"{inspect.getdoc(make)}\n\nWrites model.pt, train.csv (every loss), train.json (what was done), and the "
-        "learning curve: learning.csv and its estimates, learning.npy.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        f"methods.{name}.train",
+        f"{inspect.getdoc(make)}\n\nWrites model.pt, train.csv (every loss), train.json (what was done), and the learning curve: "
+        "learning.csv and its estimates, learning.npy.",
     )
     add = parser.add_argument
     add("--y", type=Path, required=True, help="measured training images, .npy")
