@@ -5,22 +5,21 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from networks.architectures import architecture
 from networks.layers import ImageNetwork, UnflattenChannelsLast, halved
-from networks.unet import twice
+from networks.unet import beyond, contracted, twice
 
 
 class StochasticUNet(ImageNetwork):
-    """x = G(y, m, ε): a U-Net (Ronneberger, Fischer and Brox 2015) on the measurement, which noise ε ~ N(0, I) joins.
+    """x = G(y, m, ε): a U-Net (networks/unet.py) on the measurement, which noise ε ~ N(0, I) joins.
 
     ε is a vector of `noise` numbers. The first of them join all maps where the grid is coarsest, the others are planes, PLANES to
-    a grid, at every grid but the finest: noise there would be grain. 0 and 1 are reached exactly. Sides that the coarsest grid
-    does not divide are continued with the values at their end, and cut off again.
+    a grid, at every grid but the finest: noise there would be grain. 0 and 1 are reached exactly.
     """
 
+    VERSION = 2  # of training/models.py: 1 ended in a stretched sigmoid
     PLANES = 4
 
     def __init__(self, shape: tuple[int, int, int], low: int = 0, *, planes: int = 1):
@@ -29,7 +28,7 @@ class StochasticUNet(ImageNetwork):
         arch = architecture(shape)
         widths, levels = arch.sampler, len(arch.sampler) - 1
         h, w = halved(height, levels), halved(width, levels)  # where the grid is coarsest
-        self.beyond = (0, w * 2**levels - width, 0, h * 2**levels - height)  # as F.pad has it
+        self.beyond = beyond(height, width, levels)
         self.grids = [(h * 2**k, w * 2**k, self.PLANES) for k in range(levels)]  # coarse to fine, without the finest
         self.parts = [arch.latent, *map(math.prod, self.grids)]  # of ε
         self.noise, self.planes = sum(self.parts), planes
@@ -54,13 +53,7 @@ class StochasticUNet(ImageNetwork):
     def encode(self, y: Tensor, mask: Tensor | None) -> list[Tensor]:
         """The maps of the measurement, from the finest grid to the coarsest."""
         with self.precision(y.device):
-            maps, skips = self.stacked(y, mask), []
-            if any(self.beyond):
-                maps = F.pad(maps, self.beyond, mode="replicate")
-            for level in self.downs:
-                maps = level(F.max_pool2d(maps, 2) if skips else maps)
-                skips.append(maps)
-            return skips
+            return contracted(self.stacked(y, mask), self.downs, self.beyond)
 
     def decode(self, skips: list[Tensor], noise: Tensor) -> Tensor:
         """The image that belongs to ε, [B, noise] -> [B, H, W, C]."""

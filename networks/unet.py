@@ -1,5 +1,6 @@
-"""A decoder with skip connections: a U-Net that a latent vector joins."""
+"""The two halves of a U-Net (Ronneberger, Fischer and Brox 2015), and one that a latent vector joins: a decoder with skips."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import torch
@@ -15,9 +16,30 @@ def twice(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*normalised((nn.Conv2d(i, outputs, 3, padding=1), outputs) for i in (inputs, outputs)))
 
 
+def beyond(height: int, width: int, levels: int) -> tuple[int, int, int, int]:
+    """How far the sides are to be continued so that they can be halved `levels` times, as F.pad has it."""
+    return 0, halved(width, levels) * 2**levels - width, 0, halved(height, levels) * 2**levels - height
+
+
+def contracted(maps: Tensor, downs: Iterable[nn.Module], beyond: tuple[int, ...]) -> list[Tensor]:
+    """The maps of every grid, from the finest to the coarsest. Sides are continued with the values at their end."""
+    if any(beyond):
+        maps = F.pad(maps, beyond, mode="replicate")
+    grids: list[Tensor] = []
+    for down in downs:
+        grids.append(down(F.max_pool2d(grids[-1], 2) if grids else maps))
+    return grids
+
+
+def expanded(maps: Tensor, finer: list[Tensor], ups: Iterable[nn.Module], joins: Iterable[nn.Module]) -> Tensor:
+    """The maps of the finest grid, from those of the coarsest and, then what `contracted` found of each finer one."""
+    for up, join, skip in zip(ups, joins, reversed(finer), strict=True):
+        maps = join(torch.cat([up(maps), skip], dim=1))
+    return maps
+
+
 class SkipDecoder(ImageNetwork):
-    """x^g = Dec(z; y, m), in [0, 1]: a U-Net (Ronneberger, Fischer and Brox 2015) on the measurement, which z joins where it is
-    coarsest. Sides that the coarsest grid does not divide are continued with the values at their end, and cut off again."""
+    """x^g = Dec(z; y, m), in [0, 1]: a U-Net on the measurement, which z joins where it is coarsest."""
 
     def __init__(self, shape: tuple[int, int, int], low: int = 0, *, planes: int = 1):
         super().__init__(shape, low)
@@ -26,7 +48,7 @@ class SkipDecoder(ImageNetwork):
         widths = (planes * channels, *arch.skip)
         levels = len(arch.skip) - 1
         grid = (halved(height, levels), halved(width, levels), widths[-1])  # (H', W', channels) where it is coarsest
-        self.beyond = (0, grid[1] * 2**levels - width, 0, grid[0] * 2**levels - height)  # as F.pad has it
+        self.beyond = beyond(height, width, levels)
         self.downs = nn.ModuleList(twice(i, o) for i, o in pairwise(widths))
         self.latent = nn.Sequential(nn.Linear(arch.latent, grid[0] * grid[1] * grid[2]), UnflattenChannelsLast(grid))
         self.middle = twice(widths[-1], widths[-1])
@@ -37,13 +59,6 @@ class SkipDecoder(ImageNetwork):
 
     def forward(self, z: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:  # [B, D], [B, H, W, C] -> [B, H, W, C]
         with self.precision(y.device):
-            maps, skips = self.stacked(y, mask), []
-            if any(self.beyond):
-                maps = F.pad(maps, self.beyond, mode="replicate")
-            for level in self.downs:
-                maps = level(F.max_pool2d(maps, 2) if skips else maps)
-                skips.append(maps)
-            maps = self.middle(maps + self.latent(z))
-            for up_, join, skip in zip(self.ups, self.joins, reversed(skips[:-1]), strict=True):
-                maps = join(torch.cat([up_(maps), skip], dim=1))
-            return self.outside(self.image(maps))
+            *finer, coarsest = contracted(self.stacked(y, mask), self.downs, self.beyond)
+            maps = self.middle(coarsest + self.latent(z))
+            return self.outside(self.image(expanded(maps, finer, self.ups, self.joins)))

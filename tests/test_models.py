@@ -1,5 +1,7 @@
 """model.pt: any network whose class can be imported is saved with it and made again; nothing else is, and nothing is executed."""
 
+import inspect
+import math
 import os
 import pickle
 
@@ -9,10 +11,13 @@ from conftest import seeded
 from torch import nn
 
 from networks.initial import build, with_default_weights, with_normal_weights
-from networks.original import Decoder, Discriminator
+from networks.original import Decoder, Discriminator, Encoder
+from networks.plain_unet import PlainUNet
 from networks.spread import Spread
+from networks.stochastic_unet import StochasticUNet
+from networks.unet import SkipDecoder
 from training import device
-from training.models import check_savable, load, packed, save
+from training.models import check_savable, load, packed, save, version
 
 SHAPE = (28, 28, 1)
 
@@ -117,6 +122,52 @@ def test_nothing_in_a_file_is_executed(tmp_path, monkeypatch):
         refusal(tmp_path / "model.pt")
         load.cache_clear()
     assert not (tmp_path / "executed").exists()
+
+
+# --- versions ------------------------------------------------------------------------------------------------------------------
+
+
+def waves(*shape):
+    """Numbers in [0, 1] that no generator of random numbers draws."""
+    k = torch.arange(math.prod(shape), dtype=torch.float64)
+    return (0.7 * k + 0.13 * k**2).sin().add(1).div(2).reshape(shape).float()
+
+
+def made_of_waves(kind):
+    """What a network in evaluation mode makes of inputs where its weights are waves."""
+    network = kind(SHAPE).eval()
+    for weight in network.parameters():
+        drawn = (2 * waves(*weight.shape) - 1) * math.sqrt(2 / max(1, weight[0].numel()))
+        weight.data = drawn if weight.dim() > 1 else weight.eq(1).float()  # biases are 0, the factors of batch norm 1
+    given = {"y": waves(2, *SHAPE), "x": waves(2, *SHAPE), "mask": None, "z": waves(2, 20), "noise": None}
+    if hasattr(network, "noise"):
+        given["noise"] = waves(2, network.noise)
+    with torch.no_grad():
+        made = network(*(given[name] for name in inspect.signature(network.forward).parameters))
+    return made if isinstance(made, torch.Tensor) else made[0]
+
+
+MADE = {  # version, mean and standard deviation
+    Encoder: (1, 0.0028, 0.2185),
+    Decoder: (1, 0.5484, 0.0933),
+    SkipDecoder: (1, 0.5110, 0.0207),
+    PlainUNet: (1, 0.5127, 0.0226),
+    StochasticUNet: (2, 0.5106, 0.0242),
+    Spread: (1, 0.1103, 0.0205),
+}
+
+
+@pytest.mark.parametrize("kind", MADE, ids=lambda kind: kind.__name__)
+def test_equal_weights_make_equal_images_as_long_as_the_version_stays(kind):
+    """Where this fails as intended, a trained model of before makes other images: raise the VERSION of the class."""
+    made = made_of_waves(kind)
+    assert (version(kind), float(made.mean()), float(made.std())) == pytest.approx(MADE[kind], abs=2e-4)
+
+
+def test_weights_of_another_version_are_refused(tmp_path, monkeypatch):
+    save(tmp_path / "model.pt", some_networks(), SHAPE)
+    monkeypatch.setattr(Decoder, "VERSION", 2, raising=False)
+    assert "of version 1 of Decoder, this is version 2" in refusal(tmp_path / "model.pt")
 
 
 # --- what cannot be saved ------------------------------------------------------------------------------------------------------

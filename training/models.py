@@ -1,10 +1,12 @@
 """model.pt: the trained networks of a method that restoring needs, with what is needed to make each again.
 
-    {"shape": (H, W, C), "networks": {name: {"class": "module:Class", "arguments": …, "keywords": …, "weights": state_dict}}}
+    {"shape": (H, W, C), "networks": {name: made}}
+    made = {"class": "module:Class", "version": 1, "arguments": …, "keywords": …, "weights": state_dict}
 
 Any `nn.Module` whose class can be imported can be saved. Nothing in the file is executed when it is read: it holds tensors,
 numbers and strings (`weights_only`), and only a subclass of `nn.Module` from networks/, methods/ or the method's own folder is
-made from it. Equal weights give equal files.
+made from it. Equal weights give equal files. A class of which the same weights now make other images says so by a higher VERSION
+(1 where it has none), and files of other versions are refused.
 """
 
 import functools
@@ -31,11 +33,15 @@ def class_name(kind: type) -> str:
     return f"{module}:{kind.__qualname__}"
 
 
+def version(kind: type) -> int:
+    return getattr(kind, "VERSION", 1)
+
+
 def packed(network: nn.Module) -> dict:
     """What model.pt holds of a network."""
     arguments, keywords = getattr(network, "made_with", ((), {}))
-    made = {"class": class_name(type(network)), "arguments": arguments, "keywords": keywords}
-    return made | {"weights": network.state_dict()}
+    kind = {"class": class_name(type(network)), "version": version(type(network))}
+    return kind | {"arguments": arguments, "keywords": keywords, "weights": network.state_dict()}
 
 
 def unpacked(saved: dict) -> nn.Module:
@@ -48,6 +54,8 @@ def unpacked(saved: dict) -> nn.Module:
     kind = getattr(importlib.import_module(module), name, None)
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
         raise ValueError(f"{saved['class']} is not a network")
+    if (theirs := saved.get("version", 1)) != version(kind):
+        raise ValueError(f"of version {theirs} of {name}, this is version {version(kind)}: it would make other images of them")
     with torch.random.fork_rng(devices=[]):  # weights are drawn, and then replaced
         network = build(kind, *saved["arguments"], **saved["keywords"])
     network.load_state_dict(saved["weights"])
