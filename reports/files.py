@@ -109,6 +109,11 @@ def write(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def csv(frame: pd.DataFrame) -> str:
+    """A table as text, with ten digits: those beyond differ from processor to processor."""
+    return frame.to_csv(index=False, float_format="%.10g")
+
+
 def save_figure(figure, stem: Path) -> None:
     """`stem`.png for the page and `stem`.pdf for a paper."""
     for kind, facts in {"png": {}, "pdf": {"CreationDate": None}}.items():  # no date: the same figure, the same bytes

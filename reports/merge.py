@@ -6,7 +6,7 @@
 Each source is a folder of results, or what this command made. Of each it takes the scores of every image (compressed, four
 significant digits), the facts and losses of every training, and the facts and digests of the measurements; what is in OUTPUT
 already stays. Nothing is written where two sources do not belong together: other measurements, another protocol, or other values
-for the same run. Beside the scores of a run, `origin.json` says at which commit and on which day they were added.
+for the same run. Beside the scores of a run, `origin.json` says of each file of which commit and day it is.
 """
 
 import datetime
@@ -21,6 +21,7 @@ from options import command_parser
 from reports import files
 
 KINDS = {"scores": "*.csv", "models": "train.*", "measured": "*.json"}  # what is taken of each folder
+ORIGIN = "origin.json"
 DIGITS = "%.4g"  # of a score; its interval is a hundred times as wide or more
 
 
@@ -30,8 +31,6 @@ def gathered(source: Path) -> Iterator[tuple[str, Path]]:
         for path in sorted([*source.glob(f"{kind}/**/{pattern}"), *source.glob(f"{kind}/**/{pattern}.xz")]):
             name = path.relative_to(source).as_posix()
             yield (name if name.endswith((".json", ".xz")) else f"{name}.xz"), path
-    for path in sorted(source.glob("scores/**/origin.json")):
-        yield path.relative_to(source).as_posix(), path
 
 
 def packed(path: Path) -> bytes:
@@ -58,17 +57,31 @@ def one_set_of_measurements(sources: list[Path]) -> None:
         sys.exit(f"results of the protocols {' and '.join(sorted(protocols))} together; they do not compare, merge those of one")
 
 
-def merged(sources: list[Path], replace: bool) -> dict[str, bytes]:
-    """Every file of OUTPUT by its name; of two that differ the later one where `replace`, else SystemExit."""
+def merged(sources: list[Path], replace: bool) -> dict[str, tuple[bytes, Path]]:
+    """Every file of OUTPUT by its name, and where it is from; of two that differ the later where `replace`, else SystemExit."""
     one_set_of_measurements(sources)
     found: dict[str, tuple[bytes, Path]] = {}
     for source in sources:
         for name, path in gathered(source):
             content = packed(path)
-            if name in found and found[name][0] != content and not replace and path.name != "origin.json":
+            if name in found and found[name][0] == content:
+                continue
+            if name in found and not replace:
                 sys.exit(f"{path}: has other values than {found[name][1]}; delete the one, or give --replace to take the later")
             found[name] = content, path
-    return {name: content for name, (content, _) in found.items()}
+    return found
+
+
+def origins(found: dict[str, tuple[bytes, Path]], of_results: dict[str, str]) -> dict[str, dict]:
+    """The files ORIGIN by their names: commit and day of all scores beside it, as known where they are from, or `of_results`."""
+    made: dict[str, dict] = {}
+    for name, (_, path) in found.items():
+        if name.startswith("scores/"):
+            beside = path.with_name(ORIGIN)
+            known = store.load_json(beside) if beside.exists() else {}
+            folder, _, file = name.rpartition("/")
+            made.setdefault(f"{folder}/{ORIGIN}", {})[file] = known.get(file, of_results)
+    return made
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -86,18 +99,19 @@ def main(arguments: list[str] | None = None) -> None:
                 sys.exit(
                     f"{source}: holds no scores; give a folder of results" if source.is_dir() else f"{source}: no such folder"
                 )
-        whole = merged([*([given.output] if given.output.is_dir() else []), *given.sources], given.replace)
+        found = merged([*([given.output] if given.output.is_dir() else []), *given.sources], given.replace)
+        of_each = origins(found, {"commit": given.commit, "date": given.date})
         added = 0
-        for name, content in whole.items():
+        for name, (content, _) in found.items():
             path = given.output / name
             if not path.exists() or path.read_bytes() != content:
                 with store.replacing(path) as partial:
                     partial.write_bytes(content)
                 added += 1
-                if name.startswith("scores/"):
-                    store.save_json(path.parent / "origin.json", {"commit": given.commit, "date": given.date})
-        size = sum(map(len, whole.values())) / 2**20
-        print(f"{given.output}: {added} files added, {len(whole)} in all, {size:.1f} MiB")
+        for name, known in of_each.items():
+            store.save_json(given.output / name, known)
+        size = sum(len(content) for content, _ in found.values()) / 2**20
+        print(f"{given.output}: {added} files added, {len(found)} in all, {size:.1f} MiB")
 
 
 if __name__ == "__main__":

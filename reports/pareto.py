@@ -194,7 +194,7 @@ def main(arguments: list[str] | None = None) -> None:
         files.save_figure(figure, given.output)
         plt.close(figure)
         grid, below = front.grid(table, facts["search"]), captions.pareto_table_caption(facts)
-        texts = {"csv": table.assign(dataset=given.dataset).to_csv(index=False), "md": writers.markdown(grid, below)}
+        texts = {"csv": files.csv(table.assign(dataset=given.dataset)), "md": writers.markdown(grid, below)}
         texts |= {"tex": writers.latex(grid, below, f"tab:{given.dataset}-pareto")}
         for end, text in texts.items():
             files.write(given.output.with_name(f"{given.output.name}.{end}"), text)

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
         paths = found.of_programs(given, of_samples=True) if given.results else given.scores
         scores = files.read_scores(paths, True, given.dataset, given.measurements, order, ["samples"])
         values = posterior_table.summarise(scores, given.measurements, methods)
-        files.write(given.output / "posterior.csv", values.to_csv(index=False))
+        files.write(given.output / "posterior.csv", files.csv(values))
         tables = {
             "posterior": (posterior_table.posterior_table(values, methods), captions.posterior_caption(values)),
             "posterior_details": (posterior_table.details(values, methods), captions.posterior_details_caption(values)),

@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
 
         frames = {"table": values, "differences": differences, "seeds": of_seeds, "methods": methods, "training": training}
         for name, frame in frames.items():
-            files.write(given.output / f"{name}.csv", frame.to_csv(index=False))
+            files.write(given.output / f"{name}.csv", files.csv(frame))
         measured = {name: store.load_json(path) for name, path in given.measured_facts}
         notes = captions.notes(given.absent, measured, given.titles, not_yet)
         store.save_json(given.output / "notes.json", {"table": notes})

@@ -39,7 +39,8 @@ def test_scores_facts_and_digests_are_taken_and_nothing_else(tmp_path):
     facts = {"models/toy/drop/unet/0/train.json", "measured/toy/drop/test.json"}
     assert found == {f"{cell}/quality.csv.xz", f"{cell}/origin.json"} | facts
     assert pd.read_csv(tmp_path / "out" / cell / "quality.csv.xz")["psnr"].tolist() == [20, 30]
-    assert store.load_json(tmp_path / "out" / cell / "origin.json") == {"commit": "abc", "date": "2026-01-02"}
+    origin = {"commit": "abc", "date": "2026-01-02"}
+    assert store.load_json(tmp_path / "out" / cell / "origin.json") == {"quality.csv.xz": origin}
 
 
 def test_what_is_merged_again_stays_as_it_is_byte_for_byte(tmp_path):
@@ -50,8 +51,21 @@ def test_what_is_merged_again_stays_as_it_is_byte_for_byte(tmp_path):
     both = merged(a, b, output=tmp_path / "out", date="2026-01-03")
     assert all(path.read_bytes() == content for path, content in before.items()) and len(both) == len(before) + 3
     assert merged(tmp_path / "out", output=tmp_path / "copy") == both
-    name = "scores/toy/drop/unet/0/quality.csv.xz"
-    assert (tmp_path / "copy" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+    for name in ("quality.csv.xz", "origin.json"):
+        copied, first = (tmp_path / folder / "scores/toy/drop/unet/0" / name for folder in ("copy", "out"))
+        assert copied.read_bytes() == first.read_bytes()
+
+
+def test_each_file_of_a_run_has_an_origin_of_its_own(tmp_path):
+    """As where the scores of a run are of one day, and its timing of another."""
+    a, b = results(tmp_path / "a"), results(tmp_path / "b")
+    run = b / "scores/toy/drop/unet/0"
+    (run / "quality.csv").rename(run / "timing.csv")
+    merged(a, output=tmp_path / "out", commit="abc", date="2026-01-02")
+    merged(b, output=tmp_path / "out", commit="def", date="2026-01-03")
+    first, later = {"commit": "abc", "date": "2026-01-02"}, {"commit": "def", "date": "2026-01-03"}
+    found = store.load_json(tmp_path / "out/scores/toy/drop/unet/0/origin.json")
+    assert found == {"quality.csv.xz": first, "timing.csv.xz": later}
 
 
 def test_scores_have_four_digits(tmp_path):

@@ -2,7 +2,8 @@
 # A cluster of one node, this machine, under a folder of its own, and a command run on it: not part of the tests, as it needs root
 # and Debian's slurm-wlm (apt-get install slurm-wlm), and Snakemake's plugin for Slurm (pip install snakemake-executor-plugin-slurm).
 #
-#     tests/slurm/run.sh FOLDER snakemake --workflow-profile profiles/slurm --configfile config/quick.yaml …
+#     tests/slurm/run.sh FOLDER snakemake --workflow-profile profiles/slurm --slurm-status-command squeue \
+#         --configfile config/quick.yaml …
 #
 # The node has the machine's cores and memory and one GPU that is none (/dev/tty1). FOLDER keeps the logs of Slurm.
 set -euo pipefail
