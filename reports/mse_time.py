@@ -145,7 +145,12 @@ def main(arguments: list[str] | None = None) -> None:
     found.add_flags(parser)
     add("--timing", nargs="*", type=Path, default=[], metavar="CSV", help="every timing.csv, one row an estimate")
     add("--order", type=files.names, required=True, help="the methods in the order of the legend, between spaces")
-    add("--measurements", type=files.names, required=True, help="the measurements in the order of the panels")
+    add(
+        "--measurements",
+        type=files.names,
+        required=True,
+        help="the measurements in the order of the panels; those without timings have none",
+    )
     add("--titles", type=files.mapping, default={}, metavar="JSON", help="{method: title for people}, or a file")
     add("--fast", default="ambient_vaegan", help="the method whose last MSE is to be reached (default: %(default)s)")
     add("--slow", default="acsg", help="the method whose curve is to reach it (default: %(default)s)")
@@ -164,7 +169,8 @@ def main(arguments: list[str] | None = None) -> None:
         }
         compared = [given.fast, given.slow]
         pair = [files.title(method, given.titles) for method in compared]
-        figure = draw(timings, given.measurements, given.order, given.titles, speedups, compared)
+        panels = [measurement for measurement in given.measurements if (timings["measurement"] == measurement).any()]
+        figure = draw(timings, panels, given.order, given.titles, speedups, compared)
         files.save_figure(figure, given.output)
         facts = {
             "dataset": given.dataset,

@@ -167,7 +167,12 @@ def main(arguments: list[str] | None = None) -> None:
     add("--timing", nargs="*", type=Path, default=[], metavar="CSV", help="every timing.csv, one row an estimate")
     add("--methods", type=Path, required=True, metavar="CSV", help="the methods.csv of reports.table: titles, and who competes")
     add("--order", type=files.names, required=True, help="the methods of the timings, between spaces")
-    add("--measurements", type=files.names, required=True, help="the measurements in the order of the panels")
+    add(
+        "--measurements",
+        type=files.names,
+        required=True,
+        help="the measurements in the order of the panels; those without timings have none",
+    )
     add(
         "--search",
         default=front.SEARCH,
@@ -188,9 +193,8 @@ def main(arguments: list[str] | None = None) -> None:
         facts = {"dataset": given.dataset, "protocol": protocol, "device": devices, "says": said}
         facts["search"] = dict(zip(methods["method"], methods["title"], strict=True)).get(given.search, given.search)
         note = f"MSE on [0, 1]. Timed on {devices}."
-        figure = draw(
-            points, given.measurements, said, note if protocol == "sound" else f"Protocol: {protocol}. {note}", given.search
-        )
+        panels = [measurement for measurement in given.measurements if (points["measurement"] == measurement).any()]
+        figure = draw(points, panels, said, note if protocol == "sound" else f"Protocol: {protocol}. {note}", given.search)
         files.save_figure(figure, given.output)
         plt.close(figure)
         grid, below = front.grid(table, facts["search"]), captions.pareto_table_caption(facts)

@@ -1,12 +1,13 @@
 """Error against time of all rows: the Pareto front and when a search is at an error, by hand; the figure, its table, words."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from reports import files, front, labels, pareto, timing
+from reports import files, front, labels, mse_time, pareto, timing
 
 # milliseconds per image of a batch of four, and the error, of each estimate; images alone take ten times as long
 CURVES = {
@@ -169,14 +170,14 @@ def test_without_timings_there_is_nothing_to_say():
     assert not len(points) and front.says(points, front.rows(points)) == {}
 
 
-def written(tmp_path, times, measurements=("drop_patch",)) -> str:
+def written(tmp_path, times, measurements=("drop_patch",), program=pareto) -> Path:
     """The stem of the figure's files."""
     times.to_csv(tmp_path / "timing.csv", index=False)
     methods_of(measurements=measurements).to_csv(tmp_path / "methods.csv", index=False)
-    given = ["--dataset", "mnist", "--timing", tmp_path / "timing.csv", "--methods", tmp_path / "methods.csv"]
-    given += ["--order", " ".join(METHODS), "--measurements", " ".join(measurements), "--output", tmp_path / "pareto"]
-    pareto.main([*map(str, given)])
-    return tmp_path / "pareto"
+    given = ["--dataset", "mnist", "--timing", tmp_path / "timing.csv", "--order", " ".join(METHODS)]
+    given += ["--methods", tmp_path / "methods.csv"] if program is pareto else []
+    program.main([*map(str, given), "--measurements", " ".join(measurements), "--output", str(tmp_path / "figure")])
+    return tmp_path / "figure"
 
 
 def test_the_files(tmp_path):
@@ -202,6 +203,14 @@ def test_each_row_names_its_device_where_there_are_several(tmp_path):
     lines = stem.with_suffix(".md").read_text(encoding="utf-8").splitlines()
     assert next(line for line in lines if line.startswith("| network")).endswith("| a GPU, 1 thread |")
     assert next(line for line in lines if line.startswith("| blur")).endswith("| a processor, 1 thread |")
+
+
+@pytest.mark.parametrize("program", [pareto, mse_time])
+def test_a_measurement_without_timings_has_no_panel(program, tmp_path, monkeypatch):
+    drawn, draw = [], program.draw
+    monkeypatch.setattr(program, "draw", lambda *given: drawn.append(draw(*given)) or drawn[0])
+    written(tmp_path, times_of(CURVES), ("add_noise", "drop_patch"), program)
+    assert {ax.get_title(loc="left") for ax in drawn[0].axes if ax.get_title(loc="left")} == {"drop patch"}
 
 
 def test_the_figure_has_a_panel_for_each_measurement_and_batch_and_a_number_at_each_curve(made):
