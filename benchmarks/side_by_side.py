@@ -3,6 +3,7 @@
 import argparse
 import csv
 import datetime
+import functools
 import importlib
 import statistics
 import subprocess
@@ -116,6 +117,7 @@ class Bench:
         print(text, flush=True)
 
 
+@functools.cache  # as it was before the table that is being written differed from it
 def commit() -> str:
     """The commit that was measured, with -dirty where files differ from it."""
     line = ["git", "describe", "--always", "--dirty", "--exclude=*"]
