@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined, TemplateError
 import store
 from options import command_parser
 from reports import files
-from reports.quotes import scores, trainings, trials  # noqa: F401  their fields
+from reports.quotes import scores, timings, trainings, trials  # noqa: F401  their fields
 from reports.quotes.field import FIELDS
 from reports.quotes.lookup import HOME, named
 

@@ -10,7 +10,7 @@ import pytest
 from declared import ROOT
 
 from reports import findings
-from reports.quotes import lookup, scores, trainings, trials
+from reports.quotes import lookup, scores, timings, trainings, trials
 from reports.quotes.field import FIELDS, Numbers, fixed, plain
 
 WRITTEN = {  # numbers that are no result, which the template may hold
@@ -154,6 +154,20 @@ def test_fields_of_trainings(published):
         trials.trials("tiny", "one", "drop_patch", "a", steps=50) == "50 | 0.5: 0.06250 (0.25000) · 0.25: **0.03125** (0.25000)"
     )
     assert str(trials.trial("tiny", "one", "drop_patch", "a", value=0.25, steps=50)) == "9.25"
+
+
+def test_fields_of_timings(published):
+    rows = [
+        {"measurement": "drop_patch", "batch": batch, "method": "one", "setting": setting, "ms_per_image": ms, "device": "a chip"}
+        for batch, setting, ms in ((1, "", 0.125), (64, "", 21.5), (64, "restarts=4", 90))
+    ]
+    pd.DataFrame(rows).to_csv(published / "tiny/pareto.csv", index=False)
+    (published / "tiny/pareto.json").write_text('{"says": {"drop_patch": "It never reaches it"}}')
+    assert timings.milliseconds("tiny", "one", at="drop_patch", batch=64) == "21.5"
+    assert timings.milliseconds("tiny", "one", at="drop_patch", batch=1) == "0.125"
+    assert timings.reached("tiny", "drop_patch") == "It never reaches it" and timings.timed_on("tiny") == "a chip"
+    with pytest.raises(LookupError, match="pareto.json: says nothing of add_noise"):
+        timings.reached("tiny", "add_noise")
 
 
 @pytest.mark.parametrize(
