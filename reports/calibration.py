@@ -34,7 +34,7 @@ def draw(values: pd.DataFrame, titles: dict[str, str]) -> plt.Figure:
     """`values` is posterior.csv; `titles` {method: its title}, in order."""
     measurements, methods = list(values["measurement"].unique()), [name for name in titles if name in set(values["method"])]
     styles = looks(methods, [])
-    size = (3.3 * len(measurements) + 2.2, 7.6)
+    size = (4 * max(2, len(measurements)), 7.6)
     figure, axes = plt.subplots(3, len(measurements), figsize=size, squeeze=False, layout="constrained")
     middles = (np.arange(BINS) + 0.5) / BINS
     for column, measurement in zip(axes.T, measurements, strict=True):

@@ -62,8 +62,13 @@ def train_facts(models: list[tuple[str, Path]], titles: dict[str, str]) -> pd.Da
     return pd.DataFrame(rows, columns=columns + more)
 
 
-def method_facts(values, timing, training, sees: dict, order: list[str], titles: dict[str, str]) -> pd.DataFrame:
-    """A row for each method and measurement it applies to: what it may see, its size and its time."""
+def method_facts(
+    values, timing, training, sees: dict, order: list[str], titles: dict[str, str], partial: bool = False
+) -> pd.DataFrame:
+    """A row for each method and measurement it applies to: what it may see, its size and its time.
+
+    Raises SystemExit where some were timed and others not, unless `partial`.
+    """
     times = times_per_image(timing)
     sizes = training.groupby(["measurement", "method"])["total"].max()
     dataset = values["dataset"].iloc[0]
@@ -76,7 +81,7 @@ def method_facts(values, timing, training, sees: dict, order: list[str], titles:
             sys.exit(f"--sees says {seen['clean']!r} of {method}; what it sees of clean images is one of {list(SECTIONS)}")
         for measurement in values["measurement"][values["method"] == method].unique():
             cell = (measurement, method)
-            if len(times) and cell not in times.index and seen["clean"] != "submitted":
+            if len(times) and cell not in times.index and seen["clean"] != "submitted" and not partial:
                 sys.exit(f"no timing of {dataset}/{measurement}/{method}; give its timing.csv after --timing")
             if seen["learned"] and len(sizes) and cell not in sizes.index:
                 sys.exit(f"no model of {dataset}/{measurement}/{method}; give its train.json after --models")
@@ -86,6 +91,23 @@ def method_facts(values, timing, training, sees: dict, order: list[str], titles:
             rows.append(row | (times.loc[cell].to_dict() if cell in times.index else stated))
     columns = [*rows[0], *(column for column in times if column not in rows[0])]
     return pd.DataFrame(rows, columns=columns)
+
+
+def timed_so_far(methods: pd.DataFrame) -> str:
+    """Which measurements and rows have times, a sentence, where some have and others not; else nothing.
+
+    >>> rows = {"measurement": ["drop_rows", "drop_rows", "add_noise"], "title": ["median", "ACSG", "ACSG"], "clean": "no"}
+    >>> timed_so_far(pd.DataFrame(rows | {"ms_per_image": [2.0, np.nan, np.nan]}))
+    'Timed so far on drop rows alone, without ACSG.'
+    """
+    timed = methods["ms_per_image"].notna()
+    places = methods["measurement"][timed].unique()
+    without = methods["title"][methods["measurement"].isin(places) & ~timed & (methods["clean"] != "submitted")].unique()
+    alone = (
+        f" on {', '.join(files.title(at, {}) for at in places)} alone" if len(places) < methods["measurement"].nunique() else ""
+    )
+    lacking = f", without {', '.join(without)}" if len(without) else ""
+    return f"Timed so far{alone}{lacking}." if len(places) and (alone or lacking) else ""
 
 
 def device(row) -> str:

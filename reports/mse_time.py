@@ -23,7 +23,8 @@ import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib import ticker  # noqa: E402
 
 PANELS = 3  # side by side
-LEGEND_WIDTH = 36  # letters of a line
+LEGEND_LETTERS = 34  # of a line
+LEGEND_WIDTH, LEGEND_LINE = 2.9, 0.19  # inches of a column and of a line
 # Okabe and Ito's colours, told apart with any colour vision; less their yellow, which is faint on white
 COMPARED = ["#D55E00", "#0072B2"]  # the two methods of the speed-up
 OTHERS = ["#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000"]
@@ -99,10 +100,15 @@ def looks(methods: list[str], compared: list[str]) -> dict[str, dict]:
     return {method: {"color": colours[method], "marker": markers[method]} for method in methods}
 
 
-def legend(figure: plt.Figure, handles: list[plt.Line2D], labels: list[str]) -> None:
-    """Beside the panels, every title letter by letter, as one may hold $; a long one in several lines, lest panels get narrow."""
-    lines = [textwrap.fill(label, LEGEND_WIDTH) for label in labels]
-    for text in figure.legend(handles, lines, loc="outside right center", frameon=False, fontsize=9).get_texts():
+def legend(figure: plt.Figure, handles: list[plt.Line2D], labels: list[str], note: str = "") -> None:
+    """Below the panels, as high as it has to be: a note, and every title letter by letter, as one may hold $."""
+    labels, width = [textwrap.fill(label, LEGEND_LETTERS) for label in labels], figure.get_figwidth()
+    columns = max(1, int(width / LEGEND_WIDTH))
+    note = "\n".join(textwrap.wrap(note, int(14 * width)))
+    lines = -(-len(labels) // columns) + max(label.count("\n") for label in labels) + note.count("\n") + bool(note)
+    figure.set_figheight(figure.get_figheight() + LEGEND_LINE * (lines + 1))
+    style = {"ncols": columns, "frameon": False, "fontsize": 9, "title": note, "title_fontsize": 8}
+    for text in figure.legend(handles, labels, loc="outside lower center", **style).get_texts():
         text.set_parse_math(False)
 
 
@@ -112,7 +118,7 @@ def draw(timings: pd.DataFrame, measurements, methods, titles, speedups: dict[st
     of_cell = curves(timings)
     across = min(PANELS, len(measurements))
     down = -(-len(measurements) // across)
-    size = (3.7 * across + 1.6, 3.5 * down + 0.3)
+    size = (3.7 * max(2, across), 3.5 * down + 0.3)
     figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
     for ax in axes.flat[len(measurements) :]:
@@ -128,13 +134,12 @@ def draw(timings: pd.DataFrame, measurements, methods, titles, speedups: dict[st
     iterative = set(timings["method"][timings["step"] > 1])
     handles = [plt.Line2D([], [], **styles[m], linestyle="-" if m in iterative else "none") for m in drawn]
     labels = [files.title(method, titles) for method in drawn]
-    legend(figure, handles, labels)
     devices = "; ".join(dict.fromkeys(map(device, timings.to_dict("records"))))
     images = " or ".join(f"{n:,}" for n in timings["images"].unique())
     protocol = files.one_protocol(timings["protocol"])
     note = "" if protocol == "sound" else f"Protocol: {protocol}. "
     note += f"Batch of {images} images. MSE on [0, 1]; ×4 for [-1, 1]. Timed on {devices}."
-    figure.supxlabel("\n".join(textwrap.wrap(note, int(15 * size[0]))), fontsize=8, color="0.25")
+    legend(figure, handles, labels, note)
     return figure
 
 

@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
         values = statistics.summarise(scores, replicates, given.order).assign(protocol=protocol)
         values = values.merge(facts.published(), how="left", on=["dataset", "measurement", "method", "metric"])
         values["ceiling"] = values["metric"].map(ceilings(given.ceilings)).astype(float)
-        methods = facts.method_facts(values, timing.own(timings), training, given.sees, given.order, given.titles)
+        methods = facts.method_facts(values, timing.own(timings), training, given.sees, given.order, given.titles, given.partial)
 
         unsupervised = set(methods["method"][~methods["clean"].isin([*facts.CONTROLS, "submitted"])])
         values = statistics.placed(values, replicates, unsupervised)
@@ -122,6 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
             files.write(given.output / f"{name}.csv", files.csv(frame))
         measured = {name: store.load_json(path) for name, path in given.measured_facts}
         notes = captions.notes(given.absent, measured, given.titles, not_yet)
+        notes = " ".join(filter(None, [notes, facts.timed_so_far(methods)]))
         store.save_json(given.output / "notes.json", {"table": notes})
         grids = {
             "table": (tables.main_table(values, methods), captions.table_caption(values, methods, notes)),

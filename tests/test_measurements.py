@@ -1,7 +1,6 @@
 """The forward models against their laws: every one found, with the options that it gives as its examples."""
 
 import dataclasses
-import doctest
 import functools
 import json
 import math
@@ -386,10 +385,6 @@ def test_noise_is_that_of_the_first_edition():
 
 
 # Side information in its files
-
-
-def test_the_examples_of_the_side_information_hold():
-    assert doctest.testmod(side_info, extraglobs={"np": np}) == (0, 6)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (9, 6, 2), (3, 3, 3)])

@@ -1,6 +1,5 @@
 """Picture files of one's own: every kind comes in whole, goes out as it came, and what is not read is said."""
 
-import doctest
 import io
 import struct
 import tracemalloc
@@ -283,12 +282,6 @@ def test_every_file_that_is_not_read_is_named_with_the_reason(tmp_path):
     assert passed_over["._x.png"] == "its name begins with a dot" and "move it up" in passed_over["sub/c.png"]
     assert passed_over["notes.txt"].startswith(".txt is not among .apng, ") and "without an ending" in passed_over["bare"]
     assert "sub/c.png" in picture_files.listed(tmp_path, deep=True).names
-
-
-@pytest.mark.parametrize("module", [picture_ranges, save, tiles], ids=lambda module: module.__name__)
-def test_examples_in_docstrings_hold(module):
-    failed, tried = doctest.testmod(module, extraglobs={"np": np})
-    assert failed == 0 and tried > 0
 
 
 # Memory

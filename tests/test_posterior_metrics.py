@@ -4,7 +4,6 @@ Exact samples must be found exact. Samples with the right law of each value and 
 diagonal streaks, must be found out. Formulas are checked against loops, and against the package scoringrules where it is there.
 """
 
-import doctest
 import functools
 
 import numpy as np
@@ -308,11 +307,6 @@ def test_parts_of_spread_and_error_by_hand():
     assert found["variance_1"] == 0 and found["error_1"] == 0.1
     holds = {name: value for name, value in found.items() if not np.isnan(value)}
     assert len(holds) == 4 and holds[f"error_{part}"] == pytest.approx(0.25) and holds[f"variance_{part}"] == pytest.approx(0.045)
-
-
-def test_digits_of_samples_by_hand():
-    assert doctest.testmod(sample_digits, extraglobs={"np": np}) == (0, 1)
-    assert doctest.testmod(two_sample) == (0, 3)
 
 
 def test_an_exact_sampler_reads_right_as_often_as_two_samples_agree(rng):

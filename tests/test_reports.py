@@ -913,6 +913,16 @@ def test_a_run_without_scores_is_refused_or_left_out_and_named(results, tmp_path
     assert says in (output / "table.md").read_text()
 
 
+def test_a_run_without_a_timing_is_refused_or_has_no_time_and_is_named(results, tmp_path):
+    runs, output = runs_of(results, tmp_path), tmp_path / "tables"
+    for path in map(Path, results["timing"]):
+        if "/add_noise/" in str(path) or "/telea/" in str(path):
+            path.unlink()
+    assert "no timing of celeba/" in fails(table_of_runs, tmp_path, output, *runs)
+    table_of_runs(tmp_path, output, *runs, flags=["--partial"])
+    assert "Timed so far on drop patch alone, without telea." in (output / "table.md").read_text()
+
+
 def test_missing_file_is_named(results, tmp_path):
     results["scores"][0] = str(tmp_path / "gone" / "quality.csv")
     assert "gone/quality.csv: no such file" in fails(run_table, results, tmp_path)
