@@ -17,7 +17,10 @@ def add(kit: Kit) -> None:
 
     Raises SystemExit where two sources do not belong together.
     """
-    for name, content in merge.merged(kit.sources, replace=False).items():
+    found = merge.merged(kit.sources, replace=False)
+    packed = {name: content for name, (content, _) in found.items()}
+    packed |= {name: json.dumps(known, indent=1).encode() for name, known in merge.origins(found).items()}
+    for name, content in packed.items():
         _, dataset, *place, _ = name.split("/")  # scores/{dataset}/{measurement}/{method}/{seed}/{file}
         if dataset in kit.config["datasets"] and datasets.has_clean(dataset):
             wanted = {"", *kit.config["datasets"][dataset], *kit.asked(dataset)}

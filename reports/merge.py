@@ -72,15 +72,16 @@ def merged(sources: list[Path], replace: bool) -> dict[str, tuple[bytes, Path]]:
     return found
 
 
-def origins(found: dict[str, tuple[bytes, Path]], of_results: dict[str, str]) -> dict[str, dict]:
-    """The files ORIGIN by their names: commit and day of all scores beside it, as known where they are from, or `of_results`."""
+def origins(found: dict[str, tuple[bytes, Path]], of_results: dict[str, str] | None = None) -> dict[str, dict]:
+    """The files ORIGIN by their names: commit and day of the scores beside it, as known where they are from, or `of_results`."""
     made: dict[str, dict] = {}
     for name, (_, path) in found.items():
         if name.startswith("scores/"):
             beside = path.with_name(ORIGIN)
             known = store.load_json(beside) if beside.exists() else {}
             folder, _, file = name.rpartition("/")
-            made.setdefault(f"{folder}/{ORIGIN}", {})[file] = known.get(file, of_results)
+            if origin := known.get(file, of_results):
+                made.setdefault(f"{folder}/{ORIGIN}", {})[file] = origin
     return made
 
 
