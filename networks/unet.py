@@ -22,7 +22,7 @@ def beyond(height: int, width: int, levels: int) -> tuple[int, int, int, int]:
 
 
 def contracted(maps: Tensor, downs: Iterable[nn.Module], beyond: tuple[int, ...]) -> list[Tensor]:
-    """The maps of every grid, from the finest to the coarsest. Sides are continued with the values at their end."""
+    """The maps of every grid, from the finest to the coarsest. Sides are continued, with the values at their end, by `beyond`."""
     if any(beyond):
         maps = F.pad(maps, beyond, mode="replicate")
     grids: list[Tensor] = []
@@ -32,7 +32,7 @@ def contracted(maps: Tensor, downs: Iterable[nn.Module], beyond: tuple[int, ...]
 
 
 def expanded(maps: Tensor, finer: list[Tensor], ups: Iterable[nn.Module], joins: Iterable[nn.Module]) -> Tensor:
-    """The maps of the finest grid, from those of the coarsest and, then what `contracted` found of each finer one."""
+    """The maps of the finest grid, from those of the coarsest and what `contracted` found of each finer one."""
     for up, join, skip in zip(ups, joins, reversed(finer), strict=True):
         maps = join(torch.cat([up(maps), skip], dim=1))
     return maps

@@ -103,9 +103,8 @@ def timed_so_far(methods: pd.DataFrame) -> str:
     timed = methods["ms_per_image"].notna()
     places = methods["measurement"][timed].unique()
     without = methods["title"][methods["measurement"].isin(places) & ~timed & (methods["clean"] != "submitted")].unique()
-    alone = (
-        f" on {', '.join(files.title(at, {}) for at in places)} alone" if len(places) < methods["measurement"].nunique() else ""
-    )
+    named = ", ".join(files.title(at, {}) for at in places)
+    alone = f" on {named} alone" if len(places) < methods["measurement"].nunique() else ""
     lacking = f", without {', '.join(without)}" if len(without) else ""
     return f"Timed so far{alone}{lacking}." if len(places) and (alone or lacking) else ""
 
