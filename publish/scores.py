@@ -5,6 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import datasets
+import store
 from metrics import declared
 from metrics.declared import Metric
 from publish.kit import Kit
@@ -17,19 +18,23 @@ def add(kit: Kit) -> None:
 
     Raises SystemExit where two sources do not belong together.
     """
-    found = merge.merged(kit.sources, replace=False)
-    packed = {name: content for name, (content, _) in found.items()}
-    packed |= {name: json.dumps(known, indent=1).encode() for name, known in merge.origins(found).items()}
-    for name, content in packed.items():
-        _, dataset, *place, _ = name.split("/")  # scores/{dataset}/{measurement}/{method}/{seed}/{file}
-        if dataset in kit.config["datasets"] and datasets.has_clean(dataset):
-            wanted = {"", *kit.config["datasets"][dataset], *kit.asked(dataset)}
-            if "/".join(place) in wanted:
-                kit.write(name, content)
+    chosen = {name: each for name, each in merge.merged(kit.sources, replace=False).items() if asked(kit, name)}
+    for name, (content, _) in chosen.items():
+        kit.write(name, content)
+    for name, known in merge.origins(chosen).items():
+        store.save_json(kit.folder / name, known)
     for dataset in kit.config["datasets"]:
         kit.lack(dataset, "scores", kit.unscored(dataset))
         if kit.scored(dataset):
             tables(kit, dataset)
+
+
+def asked(kit: Kit, name: str) -> bool:
+    """Whether a file of merged scores is of a run that the configuration asks for, or of all runs."""
+    _, dataset, *place, _ = name.split("/")  # scores/{dataset}/{measurement}/{method}/{seed}/{file}
+    if dataset not in kit.config["datasets"] or not datasets.has_clean(dataset):
+        return False
+    return "/".join(place) in {"", *kit.config["datasets"][dataset], *kit.asked(dataset)}
 
 
 def tables(kit: Kit, dataset: str) -> None:

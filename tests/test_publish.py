@@ -21,6 +21,7 @@ from datasets import terms
 from pictures import trained
 from publish import pack, restorations
 from publish.kit import Kit, sha256
+from reports import merge
 
 FAMILIES = ("drop_independent", "add_noise")
 MODEL = "models/mnist5k/{}/ambient_sampler/0/model.pt"
@@ -138,6 +139,15 @@ def test_an_absent_stop_is_named(finished, packing, stop, says, tmp_path):
         shutil.copytree(finished / "results/models", tmp_path / "results/models", ignore=shutil.ignore_patterns("*.pt"))
     outcome = packing(tmp_path / "release", "--results", tmp_path / "results")
     assert outcome.code == 0 and f"missing: mnist5k: {says}" in outcome.out.splitlines(), outcome.err
+
+
+def test_of_merged_scores_the_origins_are_packed_too(finished, packing, tmp_path):
+    merge.main([str(finished / "results"), "--output", str(tmp_path / "merged"), "--commit", "abc", "--date", "2026-01-02"])
+    outcome = packing(tmp_path / "release", "--results", tmp_path / "merged")
+    assert outcome.code == 0, outcome.err
+    name = "scores/mnist5k/add_noise/ambient_sampler/0/origin.json"
+    assert store.load_json(tmp_path / "release" / name) == {"quality.csv.xz": {"commit": "abc", "date": "2026-01-02"}}
+    assert (tmp_path / "release" / name).read_bytes() == (tmp_path / "merged" / name).read_bytes()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
