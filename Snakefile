@@ -25,6 +25,7 @@ from config.messages import print_absent, print_outcome, print_start
 from config.method_rules import method_config
 from config.progress import follow
 from config.runs import Runs
+from config.warned import print_warnings
 
 if "datasets" not in config:
 
@@ -104,9 +105,10 @@ onstart:
 
 onsuccess:
     failed_file(config).unlink(missing_ok=True)  # of an earlier run
-    print_outcome(config)
+    print_warnings(workflow.dag.needrun_jobs(exclude_finished=False), print_outcome(config))
 
 
 onerror:
     report_so_far(workflow, ASKED, config)
     print_absent(config)
+    print_warnings(workflow.dag.needrun_jobs(exclude_finished=False))

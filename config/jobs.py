@@ -77,7 +77,7 @@ def jobs_of(config: dict, runs: Runs, dataset: str, run: Run, speed: Speed | Non
         return Job(runs.path(stop, dataset, run, file), part, dataset, run.method, seconds, bytes)
 
     found = []
-    if runs.learned(dataset, run):
+    if runs.learned(dataset, run) and not method["model"]:  # which is a copy of that file
         step = rate("train", method, dataset, run.measurement, train)
         found.append(job("models", "model.pt", "train", step and step.bytes))
     found.append(job("restored", "test.npy", "restore", few and few * size))

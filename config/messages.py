@@ -45,13 +45,14 @@ def print_start(config: dict, jobs: list[Job], cores: int, elsewhere: bool = Fal
     print(f"Learned methods run on {gpu}; to watch: tail -f {config['results']}/logs/*/train/*", file=sys.stderr)
 
 
-def print_outcome(config: dict) -> None:
-    """The headline numbers and where the report lies, at the end of a run."""
+def print_outcome(config: dict) -> str:
+    """The headline numbers and where the report lies, at the end of a run. Returns the former."""
+    told = ""
     if (page := report_page(config)).exists():
-        for dataset in config["datasets"]:
-            print(f"\n{(page.parent / dataset / 'summary.txt').read_text(encoding='utf-8')}", file=sys.stderr)
-        print(f"The report: {page}\n", file=sys.stderr)
+        told = "\n".join((page.parent / dataset / "summary.txt").read_text(encoding="utf-8") for dataset in config["datasets"])
+        print(f"\n{told}\nThe report: {page}\n", file=sys.stderr)
     print_absent(config)
+    return told
 
 
 def print_absent(config: dict) -> None:

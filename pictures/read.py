@@ -36,7 +36,8 @@ def pictures(folder: Path, with_masks: bool, names: list[str] | None = None, sma
     """
     names = listed(folder, deep=False, beside=masks.FOLDER).names if names is None else names
     if not names:
-        sys.exit(f"{folder}: no picture there ({', '.join(sorted(ENDINGS))}); put your corrupted pictures there")
+        others = "".join(f"; {name} is passed over, as {reason}" for name, reason in passed_over(folder, with_masks).items())
+        sys.exit(f"{folder}: no picture there ({', '.join(sorted(ENDINGS))}); put your corrupted pictures there{others}")
     first = None
     for name in names:
         pages = picture_pages.count(folder / name)

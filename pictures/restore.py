@@ -87,11 +87,13 @@ def write(model: Trained, pages: Iterator[Picture], about: list[dict], files: li
 
 
 def check_room(folder: Path, into: Path, files: list[Path], force: bool) -> None:
-    """Raises SystemExit where a file would be overwritten that may not be."""
+    """Raises SystemExit where a file would be overwritten that may not be, or two files have one name."""
+    if twice := next((path for path in files if files.count(path) > 1), None):
+        sys.exit(f"{twice}: would be of two pictures; rename that of {folder} which is called like a sample of another")
     if into.resolve() == folder.resolve():
         sys.exit(f"{into}: is the folder of the pictures themselves; choose another")
     if not force and (there := next((path for path in files if path.exists()), None)):
-        sys.exit(f"{there}: exists; choose another folder, or overwrite with --force")
+        sys.exit(f"{there}: exists; choose another folder, or overwrite with --force (FORCE=1 of make)")
 
 
 def main() -> None:
@@ -122,7 +124,7 @@ def main() -> None:
         found = survey(folder, model.forward, names, side, model.spans)
         about = found["pictures"]
         if about[0]["channels"] != channels:
-            sys.exit(f"{args.given}: is {KINDS[about[0]['channels']]}, and the model was trained on pictures {KINDS[channels]}")
+            sys.exit(f"{args.given}: is {KINDS[about[0]['channels']]}, and what the model was trained on was {KINDS[channels]}")
         heads = [number for number, each in enumerate(about) if each["page"] == 0]
         kept = save.names([(about[head]["name"], about[head]["pages"], about[head]["type"]) for head in heads])
         files = [targets(args.output, name, args.samples) for name in kept]

@@ -67,6 +67,8 @@ class Trained(NamedTuple):
 
 def load(model: Path, seed: int) -> Trained:
     """Raises SystemExit where there is no such model, or its method is none that restores with a model alone."""
+    if not model.is_file():
+        sys.exit(f"{model}: no such model; give the model.pt of a finished training")
     about = store.load_json(model.with_name("train.json"))
     folder = METHODS / about["method"]
     if not (folder / "restore.py").is_file():
@@ -98,8 +100,6 @@ def shape_of(model: Path) -> tuple[int, int, int]:
     """Of the images that a model takes. Raises SystemExit where they are not square, or the file is none of a model."""
     try:
         height, width, channels = torch.load(model, weights_only=True, map_location="cpu")["shape"]
-    except FileNotFoundError:
-        sys.exit(f"{model}: no such model; give the model.pt of a finished training")
     except (EOFError, LookupError, RuntimeError, TypeError, ValueError, pickle.PickleError) as error:
         why = next(iter(str(error).splitlines()), "") or type(error).__name__
         sys.exit(f"{model}: not a trained model ({why}); give the model.pt of a finished training")

@@ -96,7 +96,8 @@ def main(arguments: list[str] | None = None) -> None:
             panels[heading] = columns
         files.save_figure(figure.draw(panels), given.output / "restorations")
         counts = {"shown": min(given.images, len(about)), "pictures": len(about)}
-        said = " ".join([*described, *warnings, ranges_said(about)])
+        left = [f"Passed over, for reasons in summary.txt: {', '.join(facts['passed_over'])}."] * bool(facts["passed_over"])
+        said = " ".join([*described, *warnings, ranges_said(about), *left])
         caption = " ".join(CAPTION.read_text(encoding="utf-8").split()).format(**counts, corruption=said)
         beside = {"dataset": given.dataset, "protocol": facts["protocol"], **counts, "caption": caption, "files": ["restored"]}
         store.save_json(given.output / "restorations.json", beside)

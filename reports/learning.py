@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
         paths = [path for path in paths if len(files.read_csv(path))]  # a method without estimates in training has no rows
         points = with_gains(files.read_cells(paths, COLUMNS, given.dataset, given.measurements, given.order))
         files.save_figure(draw(points, given.measurements, given.order, given.titles), given.output)
-        files.write(given.output.with_name(f"{given.output.name}.csv"), points.to_csv(index=False, float_format="%.6g"))
+        files.write(given.output.with_name(f"{given.output.name}.csv"), files.csv(points))
         facts = {
             "dataset": given.dataset,
             "images": int(points["images"].max()) if len(points) else 0,

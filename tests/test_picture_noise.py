@@ -139,3 +139,11 @@ def test_a_stated_sigma_that_is_far_off_is_said_and_what_was_found(tmp_path, cap
     assert f"warning: {warning}\n" in capsys.readouterr().err
     estimated = facts_of(tmp_path, eight_bits(photograph() + 0.5 * normal(x)), "add_noise", "--sigma", "0.5")["estimated"]
     assert f"noise, in 1 of 1 pictures: {noise.SIGNS['clipped']}" in estimated["warnings"]
+
+
+def test_single_pictures_of_another_sigma_are_counted():
+    forward = from_facts({"family": "add_noise", "options": {"sigma": 0.1}})
+    found = corruption.of_all([{"sigma": sigma} for sigma in (0.1, 0.05, 0.11, 0.3, 0.09)], [(0.0, 1.0)] * 5, forward)
+    (warning,) = found["warnings"]
+    assert warning == "σ is estimated as 0.05 to 0.3 in 2 of 5 pictures, and the forward model has 0.1 for all of them"
+    assert corruption.of_all([{"sigma": 30.0}] * 2, [(0.0, 255.0)] * 2, forward)["warnings"] == []

@@ -79,7 +79,8 @@ def test_nothing_is_overwritten_without_force(model, tmp_path, command):
     assert command(*run).code == 0
     (tmp_path / "out" / "a.png").write_text("mine")
     again = command(*run)
-    assert again.code and again.line == f"{tmp_path / 'out' / 'a.png'}: exists; choose another folder, or overwrite with --force"
+    there = f"{tmp_path / 'out' / 'a.png'}: exists; choose another folder, or overwrite with --force (FORCE=1 of make)"
+    assert again.code and again.line == there
     assert (tmp_path / "out" / "a.png").read_text() == "mine"
     assert command(*run, "--force").code == 0 and (tmp_path / "out" / "a.png").read_bytes()[1:4] == b"PNG"
     own = command(*run[:-1], picture.parent, "--force")
@@ -98,6 +99,16 @@ def test_samples_and_their_standard_deviation(model, tmp_path, command):
         samples = np.stack([picture_pages.read(tmp_path / "out" / name, page).values for name in names[2:]])
         spread = picture_pages.read(tmp_path / "out" / names[1], page).values
         assert np.allclose(samples.std(axis=0, ddof=1), spread, atol=1e-3) and spread.min() > 0
+
+
+def test_a_picture_that_is_called_like_a_sample_of_another_is_refused(model, tmp_path, command):
+    for name in ("a.png", "a_sample_1.png"):
+        (tmp_path / "new").mkdir(exist_ok=True)
+        Image.fromarray(eight_bits(noisy(64, 64, 1, 1))[:, :, 0]).save(tmp_path / "new" / name)
+    run = ["pictures.restore", "--model", model, tmp_path / "new", tmp_path / "out", "--force"]
+    done = command(*run, "--samples", 1)
+    assert done.code and "a_sample_1.png: would be of two pictures; rename" in done.line and not (tmp_path / "out").exists()
+    assert command(*run).code == 0
 
 
 def test_a_sample_is_of_one_tile_at_each_place_so_that_its_spread_is_right(tmp_path):
@@ -137,12 +148,12 @@ def test_what_a_model_cannot_restore_is_refused_in_one_line(model, tmp_path, com
         return done.line
 
     Image.fromarray(eight_bits(noisy(64, 64, 3, 1))).save(tmp_path / "colour.png")
-    assert "is in colour, and the model was trained on pictures grey" in line(tmp_path / "colour.png")
+    assert "is in colour, and what the model was trained on was grey" in line(tmp_path / "colour.png")
     clear = np.concatenate([eight_bits(noisy(64, 64, 1, 1)), np.zeros((64, 64, 1), np.uint8)], axis=2)
     Image.fromarray(clear).save(tmp_path / "clear.png")
     assert "are transparent or not a number, and this forward model loses none" in line(tmp_path / "clear.png")
     assert "no such picture or folder" in line(tmp_path / "none.png")
-    assert "no such file" in line(tmp_path / "colour.png", tmp_path / "none.pt")
+    assert "none.pt: no such model; give the model.pt" in line(tmp_path / "colour.png", tmp_path / "none.pt")
     shutil.copy(model.with_name("train.json"), tmp_path)
     (tmp_path / "model.pt").write_text("not a model")
     assert "not a trained model" in line(tmp_path / "colour.png", tmp_path / "model.pt")
@@ -168,7 +179,9 @@ def test_a_run_takes_a_trained_model_in_place_of_a_training(model, tmp_path):
     assert (made / "model.pt").read_bytes() == model.read_bytes()
     assert store.load_json(made / "train.json")["adopted"] == str(model)
     (log,) = (results / "logs" / "ambient_vaegan_skip" / "train").iterdir()
-    assert f"warning: {model} was trained on digest" in log.read_text()
+    assert f"warning: {model} was trained on something else: other images" in log.read_text()
+    assert f"Warning: ambient_vaegan_skip_train (pictures add_noise 0): {model} was trained on something" in done.stderr
+    assert "To be run: 0 trainings" in done.stderr
     restored = results / "report" / "pictures" / "restored" / "add_noise" / "ambient_vaegan_skip" / "a.tif"
     assert picture_pages.read(restored).values.dtype == np.uint16
 

@@ -188,6 +188,12 @@ def test_a_picture_that_is_all_but_black_on_its_scale_is_doubted(tmp_path):
     assert "a.png: its largest value is 1, on a scale from 0 to 255; it is all but black" in facts["estimated"]["warnings"]
 
 
+def test_where_no_picture_is_found_what_lies_there_is_named(tmp_path):
+    save(tmp_path / "sub" / "a.png", scene(64, 64))
+    said = refusal(tmp_path, "add_noise", "--sigma", "0.1")
+    assert "put your corrupted pictures there; sub/a.png is passed over, as " in said
+
+
 def test_what_cannot_be_used_is_named(tmp_path):
     assert f"{tmp_path}: no picture there (.apng," in refusal(tmp_path, "add_noise", "--sigma", "0.1")
     save(tmp_path / "a.png", scene(64, 80))

@@ -14,13 +14,19 @@ from options import command_parser
 from training.command import save_curve
 
 CURVE = ("learning.csv", "learning.npy")
-SAME = ("dataset", "family", "options")  # of measurements, beside the digest of y
 
 
 def differences(before: dict, now: dict) -> list[str]:
-    """What of the measurements that a model was trained on is not as it is of this run's, in words."""
-    was, is_now = ({key: of.get(key) for key in SAME} | {"digest": of.get("digests", {}).get("y")} for of in (before, now))
-    return [f"{key} {value}, not {is_now[key]}" for key, value in was.items() if value != is_now[key]]
+    """What of the measurements that a model was trained on is not as it is of this run's, in words.
+
+    >>> before = {"dataset": "pictures", "family": "add_noise", "options": {"sigma": 0.1}, "digests": {"y": "475488d661ae"}}
+    >>> differences(before, before | {"options": {"sigma": 0.05}, "digests": {"y": "11308d760c17"}})
+    ['sigma 0.1, not 0.05', 'other images']
+    """
+    differs = [f"{before.get(key)}, not {now.get(key)}" for key in ("dataset", "family") if before.get(key) != now.get(key)]
+    was, is_now = before.get("options", {}), now.get("options", {})
+    differs += [f"{key} {was.get(key)}, not {is_now.get(key)}" for key in was | is_now if was.get(key) != is_now.get(key)]
+    return differs + ["other images"] * (before.get("digests", {}).get("y") != now.get("digests", {}).get("y"))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -41,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         if (was := before.get("protocol", "sound")) != (asked := now.get("protocol", "sound")):
             sys.exit(f"{given.model}: was trained under the protocol {was}, and this run is of {asked}; train one")
         if differs := differences(before, now):
-            print(f"warning: {given.model} was trained on {'; '.join(differs)}", file=sys.stderr)
+            print(f"warning: {given.model} was trained on something else: {'; '.join(differs)}", file=sys.stderr)
         held_out = store.describe(given.held_out).get("digests", {}).get("y") if given.held_out else None
         kept = about.get("held_out") == held_out
         for name in ("model.pt", "train.csv", *(CURVE if kept else ())):
