@@ -1,23 +1,27 @@
 """How tables are written: as Markdown, as LaTeX, and as plain text for a terminal. As HTML page.html writes them."""
 
 import re
+import unicodedata
 
 from reports.layout import Grid
 
-LATEX = {"\\": r"\textbackslash{}", "–": "--", "±": r"$\pm$", "×": r"$\times$", "θ": r"$\theta$", "σ": r"$\sigma$",
-         "²": r"$^2$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "“": "``", "”": "''", "<": "$<$", ">": "$>$",
-         "†": r"$^\dagger$", "‡": r"$^\ddagger$",
-         "−": "$-$", "Δ": r"$\Delta$", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}  # fmt: skip
+# At the start of a row, [ and * would belong to the \\ before it.
+LATEX = {"–": "--", "—": "---", "“": "``", "”": "''", "‘": "`", "’": "'", "„": ",,", "<": "$<$", ">": "$>$", "−": "$-$",
+         "²": "$^2$", "†": r"$^\dagger$", "‡": r"$^\ddagger$", "°": r"$^\circ$", "½": r"$\frac12$", "¼": r"$\frac14$",
+         "¾": r"$\frac34$", "[": "{[}", "]": "{]}", "*": "{*}"}  # fmt: skip
 LATEX |= {character: "\\" + character for character in "&%$#_{}"}
-GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega"
-GREEK += " Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
-LATEX |= {letter: rf"$\{name}$" for letter, name in zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", GREEK.split(), strict=True)}
-LATEX |= {
-    "[": "{[}",
-    "]": "{]}",
-    "|": r"\textbar{}",
-    "*": "{*}",
-}  # at the start of a row, [ and * would belong to the \\ before it
+NAMES = "textbackslash textasciicircum textasciitilde textbar ldots ss ae AE oe OE o O l L i"
+LATEX |= {letter: rf"\{name}{{}}" for letter, name in zip("\\^~|…ßæÆœŒøØłŁı", NAMES.split(), strict=True)}
+SIGNS = "pm times div cdot leq geq approx neq equiv sim propto infty surd in partial nabla int sum prod odot otimes Vert mu"
+SIGNS += " leftarrow rightarrow leftrightarrow Rightarrow uparrow downarrow lfloor rfloor"
+SIGNS += " alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega"
+SIGNS += " Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
+SIGNED = "±×÷·≤≥≈≠≡∼∝∞√∈∂∇∫∑∏⊙⊗‖µ←→↔⇒↑↓⌊⌋αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ"
+LATEX |= {sign: rf"$\{name}$" for sign, name in zip(SIGNED, SIGNS.split(), strict=True)}
+LATEX |= {sign: f"$^{{{plain}}}$" for sign, plain in zip("⁰¹³⁴⁵⁶⁷⁸⁹⁺⁻ᵀ", "013456789+-T", strict=True)}
+LATEX |= {sign: f"$_{{{plain}}}$" for sign, plain in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)}
+MARKS = [*"\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"]  # which combine with the letter before
+ACCENTS = dict(zip(MARKS, [*"`'^~=.u", *'"rHvc'], strict=True))
 LINE = 345  # pt: a line of LaTeX's article
 SCRIPT, TINY, APART = 3.7, 2.9, 3  # pt: about a letter of \scriptsize and of \tiny, and \tabcolsep
 
@@ -51,7 +55,19 @@ def markdown(grid: Grid, below: str) -> str:
 
 
 def tex(text: str) -> str:
-    return "".join(LATEX.get(character, character) for character in text)
+    r"""Text as LaTeX sets it letter by letter, in any of its encodings; a letter that it may lack becomes “?”.
+
+    >>> print(tex("ẑ ≤ 50 % of ☃"))
+    \^{z} $\leq$ 50 \% of ?
+    """
+
+    def letter(found):
+        base, mark = found.groups()
+        shown = LATEX.get(base, " " if base.isspace() else base if base.isascii() and base.isprintable() else "?")
+        return rf"\{ACCENTS[mark]}{{{shown}}}" if mark else shown
+
+    decomposed = "".join(each if each in LATEX else unicodedata.normalize("NFD", each) for each in text)
+    return re.sub(f"(.)([{''.join(MARKS)}]?)", letter, decomposed, flags=re.DOTALL)
 
 
 def column_points(grid: Grid, at: int) -> float:

@@ -10,15 +10,18 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
+from declared import ROOT
 from PIL import Image
 from test_reports import report, results  # noqa: F401
 
 from pictures import figure
-from reports import browser, chapter, cite, marked, page, writers
+from reports import browser, captions, chapter, cite, marked, page, writers
 from reports.layout import Cell, Column, Grid, Section
 
 ODD = "[ours] *x* β $x_$ & 50% <b>"
 CHROMIUM = shutil.which("chromium")
+NEEDS_LATEX = pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+PUBLISHED = ROOT / "reports/published/default/mnist"
 
 
 def images_of(row, shape, count):
@@ -137,20 +140,43 @@ def test_a_wide_table_is_cut_between_groups_and_loses_nothing():
     assert writers.parts(narrow) == [narrow]
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
-def test_latex_compiles_and_fits(tmp_path):
-    text = writers.latex(wide(), f"A caption of {ODD}.", "tab:odd")
+def compiled(folder, *texts):
+    """What pdflatex says of a document of these texts, which has to compile."""
     packages = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
-    (tmp_path / "a.tex").write_text(f"{packages}\n{text}\n\\end{{document}}\n")
-    said = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    (folder / "a.tex").write_text("\n\n".join([packages, *texts, r"\end{document}"]), encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]
+    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     assert said.returncode == 0, said.stdout[-2000:]
-    assert "Overfull" not in said.stdout
+    return said.stdout
+
+
+@NEEDS_LATEX
+def test_latex_compiles_and_fits(tmp_path):
+    assert "Overfull" not in compiled(tmp_path, writers.latex(wide(), f"A caption of {ODD}.", "tab:odd"))
+
+
+@NEEDS_LATEX
+def test_latex_sets_any_letter(tmp_path):
+    """In a caption, and in each place of a table that holds text."""
+    blocks = [*range(1, 0x2700), *range(0x4E20, 0x4E30), *range(0x1D400, 0x1D410), *range(0x1F600, 0x1F610)]
+    letters = [" ".join(map(chr, blocks[at : at + 500])) for at in range(0, len(blocks), 500)]
+    every = "☃ 中 x̂ ẑ é ≤ ≈ \n\n ² ½"
+    grid = wide(every)._replace(corner=every, columns=[Column(every, every)] * 12)
+    compiled(tmp_path, *map(writers.tex, letters), writers.latex(grid, every, "tab:every"))
+    assert writers.tex("é ẑ ≤ ☃\n中") == r"\'{e} \^{z} $\leq$ ? ?"
+
+
+@NEEDS_LATEX
+def test_every_kind_of_table_compiles_in_latex(report, tmp_path):  # noqa: F811
+    tables = [*report.glob("*.tex"), *PUBLISHED.glob("*.tex")]
+    kinds = {"table", "details", "differences", "seeds", "pareto", "posterior", "posterior_details"}
+    assert {path.stem for path in tables} == kinds
+    compiled(tmp_path, *(path.read_text(encoding="utf-8") for path in tables))
+
+
+def test_latex_lacks_no_letter_of_what_the_tables_say():
+    said = "".join(path.read_text(encoding="utf-8") for path in [*captions.CAPTIONS.rglob("*.md"), *PUBLISHED.glob("*.md")])
+    assert set(said) > set("–±≤") and writers.tex(said).count("?") == said.count("?")
 
 
 # Pictures
