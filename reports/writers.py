@@ -1,9 +1,10 @@
 """How tables are written: as Markdown, as LaTeX, and as plain text for a terminal. As HTML page.html writes them."""
 
+import itertools
 import re
 import unicodedata
 
-from reports.layout import Grid
+from reports.layout import Grid, Section
 
 # At the start of a row, [ and * would belong to the \\ before it.
 LATEX = {"–": "--", "—": "---", "“": "``", "”": "''", "‘": "`", "’": "'", "„": ",,", "<": "$<$", ">": "$>$", "−": "$-$",
@@ -22,8 +23,9 @@ LATEX |= {sign: f"$^{{{plain}}}$" for sign, plain in zip("⁰¹³⁴⁵⁶⁷⁸
 LATEX |= {sign: f"$_{{{plain}}}$" for sign, plain in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)}
 MARKS = [*"\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"]  # which combine with the letter before
 ACCENTS = dict(zip(MARKS, [*"`'^~=.u", *'"rHvc'], strict=True))
-LINE = 345  # pt: a line of LaTeX's article
+LINE, PAGE = 345, 530  # pt: a line of LaTeX's article, and a little less than its page
 SCRIPT, TINY, APART = 3.7, 2.9, 3  # pt: about a letter of \scriptsize and of \tiny, and \tabcolsep
+ROW, RULE = 8, 4  # pt: a line of \scriptsize, and a rule of booktabs with what keeps it apart
 
 
 def md(text: str) -> str:
@@ -78,10 +80,13 @@ def column_points(grid: Grid, at: int) -> float:
 
 
 def parts(grid: Grid) -> list[Grid]:
-    """The table cut between groups of columns, so that each part fits in a line of LINE pt; too wide a group stands alone."""
+    """The table cut between groups of columns, so that each part fits in a line of LINE pt; too wide a group stands alone.
+
+    Columns without a heading of a group are cut one by one.
+    """
     label = SCRIPT * max(map(len, [grid.corner, *(name for section in grid.sections for name, _ in section.rows)]))
     places, at = [], 0
-    for group, width in grid.groups:
+    for group, width in (each for name, n in grid.groups for each in ([(name, n)] if name else [(name, 1)] * n)):
         own = range(at, at + width)
         wide = max(sum(column_points(grid, column) for column in own), SCRIPT * len(group))
         at += width
@@ -101,19 +106,48 @@ def parts(grid: Grid) -> list[Grid]:
     ]
 
 
+def high(grid: Grid) -> float:
+    """About how high a table is in LaTeX, in pt, with what keeps it apart from the next."""
+    return 3 * ROW + 4 * RULE + sum(ROW + RULE + ROW * len(section.rows) for section in grid.sections)
+
+
+def shorter(grid: Grid) -> list[Grid]:
+    """The table cut between rows, again and again by half, so that each part fits on a page."""
+    rows = [(section.title, row) for section in grid.sections for row in section.rows]
+    if high(grid) <= PAGE or len(rows) < 2:
+        return [grid]
+    made = []
+    for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
+        sections = [Section(title, [row for _, row in same]) for title, same in itertools.groupby(half, lambda each: each[0])]
+        made += shorter(grid._replace(sections=sections))
+    return made
+
+
+def floats(grid: Grid, below: str) -> list[list[Grid]]:
+    """The parts of a table that stand below each other on each page; on the first, below the caption if it leaves room."""
+    made, room = [[]], PAGE - 2 * ROW - ROW * SCRIPT * len(below) / LINE
+    for part in (short for wide in parts(grid) for short in shorter(wide)):
+        if high(part) > room and room < PAGE:
+            made, room = [*made, []], PAGE
+        made[-1].append(part)
+        room -= high(part)
+    return made
+
+
 def latex(grid: Grid, below: str, label: str) -> str:
-    r"""A `table` for a document that uses booktabs and graphicx, as wide as a line at most: columns that do not fit side by side
-    stand below each other, and what is too wide even then is scaled down."""
-    lines = [
-        "% needs \\usepackage{booktabs,graphicx}",
-        r"\begin{table}",
-        r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
-        rf"\caption{{{tex(below)}}}\label{{{label}}}",
-    ]
-    for number, part in enumerate(parts(grid)):
-        lines += [r"\par\medskip"] * (number > 0) + [r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"]
-        lines += [*tabular(part), "}"]
-    return "\n".join([*lines, r"\end{table}", ""])
+    r"""`table`s for a document that uses booktabs and graphicx, as wide as a line and as high as a page at most.
+
+    Columns that do not fit side by side stand below each other, what is too wide even then is scaled down, and what does not fit
+    on a page goes on in the next `table`, rows of one part on several pages if they must.
+    """
+    lines = ["% needs \\usepackage{booktabs,graphicx}"]
+    for number, page in enumerate(floats(grid, below)):
+        head = rf"Table~\ref{{{label}}}, continued" if number else rf"\caption{{\scriptsize {tex(below)}}}\label{{{label}}}"
+        lines += [r"\begin{table}", r"\centering\scriptsize\setlength{\tabcolsep}{3pt}", head]
+        for part in page:
+            lines += [r"\par\medskip", r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%", *tabular(part), "}"]
+        lines.append(r"\end{table}")
+    return "\n".join([*lines, ""])
 
 
 def tabular(grid: Grid) -> list[str]:

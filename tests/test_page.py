@@ -138,6 +138,28 @@ def test_a_wide_table_is_cut_between_groups_and_loses_nothing():
     assert all(len(cells) == len(part.columns) for part in parts for _, cells in part.sections[0].rows)
     narrow = grid._replace(columns=grid.columns[:2], sections=[Section("", [("a", [Cell("1")] * 2)])])
     assert writers.parts(narrow) == [narrow]
+    plain = grid._replace(columns=[column._replace(group="") for column in grid.columns])
+    assert [[column.title for column in part.columns] for part in writers.parts(plain)] != [[c.title for c in plain.columns]]
+
+
+def long(rows, title="seed", each=7):
+    """A table of so many rows, sections of `each`."""
+    names = [(f"{title} {number}", [Cell("26.25", "± 0.05")] * 12) for number in range(rows)]
+    sections = [Section(f"{ODD} {at}", names[at : at + each]) for at in range(0, rows, each)]
+    return wide()._replace(sections=sections)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 30, 300])
+def test_a_high_table_is_cut_between_rows_and_loses_nothing(rows):
+    grid = long(rows)
+    pages = writers.floats(grid, "A caption of a hundred lines. " * 300)
+    assert not pages[0] and all(sum(map(writers.high, page)) <= writers.PAGE for page in pages)
+    seen = {}  # {label: columns}, in order
+    for part in sum(pages, []):
+        for section in part.sections:
+            for label, cells in section.rows:
+                seen[section.title, label] = seen.get((section.title, label), 0) + len(cells)
+    assert list(seen.items()) == [((section.title, row[0]), 12) for section in grid.sections for row in section.rows]
 
 
 def compiled(folder, *texts):
@@ -153,6 +175,17 @@ def compiled(folder, *texts):
 @NEEDS_LATEX
 def test_latex_compiles_and_fits(tmp_path):
     assert "Overfull" not in compiled(tmp_path, writers.latex(wide(), f"A caption of {ODD}.", "tab:odd"))
+
+
+@NEEDS_LATEX
+@pytest.mark.parametrize("given", ["published", "long", "sections of one row", "a long caption"])
+def test_latex_fits_on_the_page(given, tmp_path):
+    below = "A caption. " * (400 if given == "a long caption" else 40)
+    grid = long(200, each=1 if given == "sections of one row" else 40)
+    of_run = [path.read_text(encoding="utf-8") for path in PUBLISHED.glob("*.tex")] * (given == "published")
+    said = compiled(tmp_path, *(of_run or [writers.latex(grid, below, "tab:long")]))
+    assert "too large" not in said
+    assert all(float(points) < 3 for points in re.findall(r"Overfull .hbox \(([\d.]+)pt", said))
 
 
 @NEEDS_LATEX
