@@ -1,9 +1,21 @@
 """Options and inputs as words of a command line, each quoted so that the shell hands it over as it is."""
 
+import re
 import shlex
 from collections.abc import Iterable
 
 from config.schema import family_of
+
+CLOSES = re.compile("<(?=[/!])")  # what may end an element `script` of HTML, or keep its end from being one
+
+
+def in_script(text: str) -> str:
+    """JSON, or YAML with such text in double quotes, of the same value that Snakemake's report may write into a `script`.
+
+    >>> in_script('"</script>"')
+    '"\\\\u003c/script>"'
+    """
+    return CLOSES.sub(r"\\u003c", text)
 
 
 def flags(options: dict) -> str:

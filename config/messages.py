@@ -6,8 +6,18 @@ from pathlib import Path
 import yaml
 
 from config import cost
+from config.command_line import CLOSES, in_script
 from config.environment import has_gpu, why_absent
 from config.jobs import Job
+
+
+class Dumper(yaml.SafeDumper):
+    """Text that could end a `script` stands in double quotes."""
+
+
+Dumper.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, '"' if CLOSES.search(text) else None)
+)
 
 
 def shown_config(config: dict) -> str:
@@ -25,7 +35,7 @@ def shown_config(config: dict) -> str:
     shown |= {key: config[key] for key in ("methods", "reference", "seeds", "measurement_seed")} | {"methods": methods}
     shown |= {} if config["protocol"] == "sound" else {"protocol": config["protocol"]}
     shown |= {"metric_weights": config["metric_weights"]} if config["metric_weights"] else {}
-    return yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=120)
+    return in_script(yaml.dump(shown, Dumper=Dumper, sort_keys=False, default_flow_style=None, width=120))
 
 
 def report_page(config: dict) -> Path:

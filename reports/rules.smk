@@ -1,7 +1,7 @@
 import json
 
 import datasets
-from config.command_line import pairs
+from config.command_line import in_script, pairs
 from config.messages import shown_config
 from config.environment import why_absent
 from config.provenance import code_of
@@ -20,7 +20,7 @@ POSTERIOR = [f"posterior{end}" for end in (".csv", ".md", ".tex")]
 POSTERIOR += [f"posterior_{name}" for name in ("details.md", "details.tex", "calibration.png", "calibration.pdf")]
 WITH_POSTERIOR = [name for name in config["datasets"] if RUNS.chosen(name, RUNS.sampled)]  # data sets
 # A param of free text is a function, whose value Snakemake takes as it is: elsewhere {word} in a title would be a wildcard.
-TITLES = json.dumps({name: method["title"] for name, method in config["methods"].items()})
+TITLES = in_script(json.dumps({name: method["title"] for name, method in config["methods"].items()}))
 
 SCORED = "|".join(datasets.with_clean())
 WITH_CURVES = [name for name in config["datasets"] if datasets.has_clean(name) and RUNS.chosen(name, RUNS.learned)]
@@ -73,7 +73,7 @@ rule table:
         results=lambda wildcards: config["results"],
         runs=RUNS.names(),
         sees=json.dumps(RUNS.sees),
-        absent=lambda wildcards: json.dumps(RUNS.reasons[wildcards.dataset], ensure_ascii=False),
+        absent=lambda wildcards: in_script(json.dumps(RUNS.reasons[wildcards.dataset], ensure_ascii=False)),
         titles=lambda wildcards: TITLES,
         order=" ".join(config["methods"]),
         measurements=lambda wildcards: " ".join(config["datasets"][wildcards.dataset]),
@@ -231,7 +231,7 @@ rule page:
         home=workflow.basedir,  # a resource, not a param: moving the repository changes no report
     params:
         datasets=pairs((name, f"{config['results']}/report/{name}") for name in config["datasets"]),
-        missing=json.dumps({name: why_absent(config, name) for name in config["absent"]}),
+        missing=in_script(json.dumps({name: why_absent(config, name) for name in config["absent"]})),
         posterior=" ".join(["--posterior", *WITH_POSTERIOR] if WITH_POSTERIOR else []),
         learning=" ".join(["--learning", *WITH_CURVES] if WITH_CURVES else []),
         scores=f"{config['results']}/scores",

@@ -18,6 +18,7 @@ import protocols
 import store
 from config import environment
 from config.check import ConfigError, check
+from config.messages import shown_config
 from config.schema import assembled, family_of
 from measurements import forward
 from options import SEED
@@ -231,6 +232,13 @@ def test_a_variant_has_the_options_of_its_method_and_a_title_of_its_own():
     assert wide == median | {"title": "wide median", "restore": {"window": 5}}
     assert (wide["folder"], wide["applies"], wide["learned"]) == (str(ROOT / "methods/median"), median["applies"], False)
     assert check(changed("methods.wide", {"like": "median"}))["methods"]["wide"]["title"] == "wide"
+
+
+def test_no_text_of_the_configuration_that_is_shown_ends_a_script_and_each_is_the_same():
+    title = r"a \</script> <!-- <b> \u003c/ é"
+    shown = shown_config(check(changed("methods.wide", {"like": "median", "title": title})) | {"absent": {}})
+    assert "</" not in shown and "<!" not in shown
+    assert yaml.safe_load(shown)["methods"]["wide"]["title"] == title
 
 
 def test_numbers_may_come_as_text():

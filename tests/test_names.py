@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 ODD = """é "a" 'b' $(touch oops) `touch oops`; touch oops & *x* #"""
-TITLE = f"β {ODD} [x](y) $x_$ <b>bold</b> | {{word}} %s \\alpha ~ ^"
+TITLE = f"β {ODD} [x](y) $x_$ <b>bold</b> | {{word}} %s \\alpha ~ ^ <!-- <script> </script>"
 RULES = """
 module bench:
     snakefile:
@@ -131,9 +132,38 @@ def test_a_title_is_shown_letter_by_letter(odd):
     lines = (report / "mnist5k/table.tex").read_text(encoding="utf-8").splitlines()
     rows = [line for line in lines if line.startswith(r"$\beta$")]  # one in each part of the table
     for title in (row.split(" & ", 1)[0] for row in rows):
-        assert not re.search(r"(?<!\\)[&%#_]", title) and title.count("$") - title.count(r"\$") == 10  # around β < > < >
+        assert not re.search(r"(?<!\\)[&%#_]", title) and title.count("$") - title.count(r"\$") == 20  # around β and each < and >
         assert r"\textbackslash{}alpha" in title
     assert rows
+
+
+class Scripts(HTMLParser):
+    """The elements `script` of a page as a browser ends them: {id: text}."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.texts, self.at = {}, None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.at = dict(attributes).get("id") if tag == "script" else self.at
+
+    def handle_endtag(self, tag):
+        self.at = None if tag == "script" else self.at
+
+    def handle_data(self, text):
+        if self.at:
+            self.texts[self.at] = self.texts.get(self.at, "") + text
+
+
+def test_a_title_does_not_end_the_scripts_of_snakemake_s_report(odd, tmp_path):
+    run = snakemake(odd, "--report", str(tmp_path / "report.html"))
+    assert run.returncode == 0, run.stderr[-4000:]
+    results = Scripts((tmp_path / "report.html").read_text(encoding="utf-8")).texts["results"]
+    assert "<!--" not in results
+    shown = json.loads(results.strip().removeprefix("var results =").rstrip(";"))
+    params = next(each["job_properties"]["params"] for path, each in shown.items() if path.endswith("table.md"))
+    assert r"\u003c/script>" in params and params.count("halving") > 1
 
 
 def test_an_added_method_is_seen_but_not_by_times_alone(odd):
