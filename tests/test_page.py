@@ -294,6 +294,16 @@ def test_a_narrow_window_does_not_scroll_sideways(opened):
     assert opened.evaluate("document.documentElement.scrollWidth") == 390
 
 
+@pytest.mark.parametrize("title", ["a title of many words " * 5, "atitleofoneword" * 8])
+def test_a_long_title_leaves_a_narrow_window_room_for_the_table(opened, title):
+    opened.set_viewport_size({"width": 390, "height": 800})
+    heading = opened.locator("tbody th[scope=row]").first
+    heading.evaluate("(heading, title) => heading.append(title)", title)
+    assert heading.bounding_box()["width"] <= 0.45 * 390
+    opened.set_viewport_size({"width": 1440, "height": 900})
+    assert heading.bounding_box()["height"] < 60, "one line where there is room"
+
+
 def test_every_file_of_snakemake_s_report_has_a_caption():
     assert {path.stem for path in marked.CAPTIONS.glob("*.rst")} == {
         *(name.partition(".")[0] for name in marked.SHOWN),
