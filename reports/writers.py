@@ -31,10 +31,10 @@ ROW, RULE = 8, 4  # pt: a line of \scriptsize, and a rule of booktabs with what 
 def md(text: str) -> str:
     r"""Text as Markdown shows it letter by letter: what would begin a mark, a formula or a tag is escaped.
 
-    >>> print(md("a_b *c* <script> [x](y) $z_$ & d"))
-    a_b \*c\* \<script\> \[x\](y) \$z\_\$ &amp; d
+    >>> print(md("a_b *c* <script> [x](y) $z_$ & __d__"))
+    a_b \*c\* \<script\> \[x\](y) \$z\_\$ &amp; \_\_d\_\_
     """
-    return re.sub(r"[\\`*\[\]<>~$]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text.replace("&", "&amp;"))
+    return re.sub(r"[\\`*\[\]<>~$]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text.replace("&", "&amp;"))
 
 
 def markdown(grid: Grid, below: str) -> str:
@@ -46,12 +46,12 @@ def markdown(grid: Grid, below: str) -> str:
     def shown(cell):
         return (f"**{cell.text}**" if cell.bold else cell.text) + cell.marks + (f" {cell.spread}" if cell.spread else "")
 
-    heads = [f"{column.group}<br>{column.title}" if column.group else column.title for column in grid.columns]
+    heads = ["<br>".join(filter(None, [md(column.group), md(column.title)])) for column in grid.columns]
     sides = ["--:" if column.numeric else ":--" for column in grid.columns]
     lines = [line([grid.corner, *heads]), line([":--", *sides])]
     for section in grid.sections:
         if section.title:
-            lines.append(line([f"*{section.title}*", *[""] * len(grid.columns)]))
+            lines.append(line([f"*{md(section.title)}*", *[""] * len(grid.columns)]))
         lines += [line([md(label), *map(shown, cells)]) for label, cells in section.rows]
     return "\n".join([*lines, "", md(below), ""])
 

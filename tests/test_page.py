@@ -120,6 +120,19 @@ def test_letters_of_figures_are_large_enough(report):  # noqa: F811
         assert shown.least <= 1400 or image.width / chapter.DOTS > 14
 
 
+# Markdown
+
+
+@pytest.mark.parametrize("title", ["__tiny__", "_a_", "a__b", "__a_b_ *c*", "[x](y) <b>"])
+def test_markdown_shows_a_title_letter_by_letter_wherever_it_stands(title):
+    """As a row, as the heading of a column and of a group, and as that of a section, which alone is in italics."""
+    grid = Grid("method", [Column(title, f"{title} there, ms")], [Section(title, [(title, [Cell("1")])])])
+    heads, _, section, row, *_ = writers.markdown(grid, "").splitlines()
+    for text in (heads, section.replace("| *", "| ").replace("* |", " |"), row):
+        assert not re.search(r"(?<!\\)[*\[<](?!br>)|(?<![\\\w])_|(?<!\\)_(?!\w)|(?<!\\)__", text)
+        assert title in re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text)
+
+
 # LaTeX
 
 
