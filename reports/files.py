@@ -121,6 +121,13 @@ def save_figure(figure, stem: Path) -> None:
             figure.savefig(partial, format=kind, dpi=180, metadata=facts)
 
 
+def plain_numbers(*axes) -> None:
+    """Numbers of logarithmic axes written out: exponents of powers of ten would be smaller than all other letters."""
+    for axis in axes:
+        axis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
+        axis.set_minor_formatter("")
+
+
 def one_protocol(protocols: Iterable[str]) -> str:
     """The protocol that all results of a report are of. Raises SystemExit where there are several."""
     found = sorted(set(protocols))

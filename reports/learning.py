@@ -56,6 +56,7 @@ def draw(points: pd.DataFrame, measurements: list[str], methods: list[str], titl
                 ax.plot(mean.index, mean, **styles[method], markersize=4.5, linewidth=1.3, markeredgecolor="white",
                         markeredgewidth=0.5)  # fmt: skip
             ax.set_xscale("log")
+            files.plain_numbers(ax.xaxis)
             ax.grid(color="0.9", linewidth=0.6)
             ax.spines[["top", "right"]].set_visible(False)
     for ax, says in zip(axes[:, 0], ROWS.values(), strict=True):

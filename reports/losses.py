@@ -23,6 +23,7 @@ def draw_panel(ax, curves: list[pd.DataFrame], colours: dict[str, str]) -> None:
         for loss in curve.columns.difference(NOT_LOSSES, sort=False):
             ax.plot(curve["step"], curve[loss], color=colours[loss], label=None if number else loss, **look)
     ax.set_yscale("symlog", linthresh=1)
+    files.plain_numbers(ax.yaxis)
     ax.grid(color="0.9", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
 

@@ -86,8 +86,7 @@ def draw_panel(ax, lines: dict[str, pd.DataFrame], styles: dict[str, dict], spee
     )
     ax.xaxis.set_major_locator(ticker.LogLocator(numticks=5))
     ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=12))
-    ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.yaxis.set_minor_formatter(ticker.NullFormatter())
+    files.plain_numbers(ax.xaxis, ax.yaxis)
     ax.grid(color="0.9", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
 

@@ -70,9 +70,7 @@ def draw_panel(ax, here: pd.DataFrame, numbers: dict[tuple[str, str], int], sear
     ax.margins(0.09)
     ax.xaxis.set_major_locator(ticker.LogLocator(numticks=7))
     ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=12))
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(ticker.NullFormatter())
+    files.plain_numbers(ax.xaxis, ax.yaxis)
     ax.grid(color="0.93", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
     return ends

@@ -11,11 +11,26 @@ import numpy as np
 import pandas as pd
 import pytest
 from declared import ROOT
+from matplotlib.text import Text
 from PIL import Image
-from test_reports import report, results  # noqa: F401
+from test_reports import report, results, run, run_posterior, run_table  # noqa: F401
 
 from pictures import figure
-from reports import browser, captions, chapter, cite, marked, page, writers
+from reports import (
+    browser,
+    captions,
+    chapter,
+    cite,
+    files,
+    learning,
+    losses,
+    marked,
+    mse_time,
+    page,
+    pareto,
+    restorations,
+    writers,
+)
 from reports.layout import Cell, Column, Grid, Section
 
 ODD = "[ours] *x* β $x_$ & 50% <b>"
@@ -118,6 +133,28 @@ def test_letters_of_figures_are_large_enough(report):  # noqa: F811
         assert round(image.info["dpi"][0]) == chapter.DOTS
         assert shown.least / image.width * chapter.DOTS * 8 / 72 >= 10.9, "8 points are 11 pixels"
         assert shown.least <= 1400 or image.width / chapter.DOTS > 14
+
+
+def test_no_letter_of_a_figure_is_smaller_than_the_page_reckons_with(results, tmp_path, monkeypatch):  # noqa: F811
+    """Those of exponents included, which are 0.7 times as large as their line."""
+    drawn = []
+    monkeypatch.setattr(files, "save_figure", lambda figure, _: drawn.append(figure))
+    run_table(results, tmp_path)
+    run(mse_time, results, tmp_path / "mse_time", "timing")
+    run(pareto, results, tmp_path / "pareto", "timing", methods=tmp_path / "methods.csv")
+    run(restorations, results, tmp_path / "restorations", "clean", "measured", "restored")
+    run_posterior(results, tmp_path)
+    steps = np.arange(1.0, 1001.0)
+    drawn.append(losses.draw({("a", "b"): [pd.DataFrame({"step": steps, "loss": 300 - steps})]}, ["a"], {}))
+    looks = pd.DataFrame({"measurement": "a", "method": "b", "images_seen": 64 * steps, "psnr": 20, "criterion": 20})
+    drawn.append(learning.draw(looks, ["a"], ["b"], {}))
+    assert len(drawn) == 7
+    for drawing in drawn:
+        drawing.canvas.draw()
+        texts = [text for text in drawing.findobj(Text) if text.get_visible() and text.get_text()]
+        sizes = [text.get_fontsize() * (0.7 if text.get_parse_math() and "^" in text.get_text() else 1) for text in texts]
+        assert len(texts) > 8 and min(sizes) >= 8
+        figure.plt.close(drawing)
 
 
 # Markdown
@@ -298,6 +335,13 @@ def test_clicks_sort_hide_enlarge_and_browse(opened):
     slider = opened.locator(".pair input")
     slider.fill("20")
     assert "20%" in opened.locator(".over canvas").nth(1).evaluate("canvas => canvas.style.clipPath")
+
+
+def test_no_letter_of_the_page_is_small(opened):
+    smallest = """() => [...document.querySelectorAll("body *")].filter((each) => each.offsetParent
+      && [...each.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.data.trim()))
+      .map((each) => parseFloat(getComputedStyle(each).fontSize)).reduce((a, b) => Math.min(a, b))"""
+    assert chapter.LEAST <= opened.evaluate(smallest) < 12
 
 
 def test_a_narrow_window_does_not_scroll_sideways(opened):
