@@ -43,6 +43,12 @@ def span(numbers: pd.Series) -> str:
     return " to ".join(f"{int(number):,}" for number in sorted({numbers.min(), numbers.max()}))
 
 
+def introduction(protocol: str, bound: bool) -> str:
+    """What the page of a run with scores begins with; `bound`: whether a method of the run learns from clean images."""
+    beside = " beside a network trained with clean images as an upper bound," if bound else ""
+    return text("introduction", protocol).format(beside=beside)
+
+
 # Tables
 
 
@@ -154,8 +160,17 @@ def pareto_caption(facts: dict) -> str:
     return caption("pareto", facts["protocol"], device=facts["device"], said=said)
 
 
-def pareto_table_caption(facts: dict) -> str:
-    return caption("pareto_table", facts["protocol"], device=facts["device"], search=facts["search"])
+def pareto_table_caption(facts: dict, searched: bool) -> str:
+    """`searched` as from `front.searched_for`."""
+    there = f" {text('pareto_there').format(search=facts['search'])}" if searched else ""
+    return caption("pareto_table", facts["protocol"], device=facts["device"], there=there)
+
+
+def mse_time_caption(facts: dict) -> str:
+    """`facts` as in mse_time.json; the two methods that are compared are named where a dotted line joins them."""
+    joined = any(each["relation"] != "at most" for each in facts["speedups"].values())
+    pair = f" {text('mse_time_pair').format(**facts)}" if joined else ""
+    return caption("mse_time", pair=pair, **facts)
 
 
 def capital(words: str) -> str:

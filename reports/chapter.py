@@ -38,7 +38,8 @@ SECTIONS = {  # of a data set on the page, in order: its headings, and the links
     "training": "Training",
     "scores": "Scores of each image",
 }
-NOTHING = {"tables": {}, "figures": {}, "links": {}, "scores": {}, "speedups": {}, "browser": "", "trained": False, "failed": []}
+NOTHING = {"tables": {}, "figures": {}, "links": {}, "scores": {}, "speedups": {}, "browser": ""}
+NOTHING |= {"trained": False, "bound": False, "failed": []}
 DOTS = 180  # an inch of a figure (reports/files.py); its smallest letters, 8 points, are DOTS / 9 high
 LEAST, MOST = 11, 13  # pixels: the height of the smallest letters on the page
 
@@ -157,7 +158,7 @@ def chapter(
     said = {
         "restorations": lambda facts: captions.caption("restorations", **facts),
         "pareto": captions.pareto_caption,
-        "mse_time": lambda facts: captions.caption("mse_time", **facts),
+        "mse_time": captions.mse_time_caption,
         "learning": lambda facts: captions.learning_caption(facts, protocol),
         "losses": lambda facts: captions.caption("losses", protocol),
         "posterior": lambda facts: captions.caption("posterior_figure", protocol, **facts),
@@ -175,7 +176,8 @@ def chapter(
     }
     if "pareto" in facts:
         times = files.read_csv(folder / "pareto.csv").fillna({"setting": "", "search_setting": ""})
-        grids["pareto"] = front.grid(times, facts["pareto"]["search"]), captions.pareto_table_caption(facts["pareto"])
+        below = captions.pareto_table_caption(facts["pareto"], front.searched_for(times))
+        grids["pareto"] = front.grid(times, facts["pareto"]["search"]), below
     if "posterior" in facts:
         samples = files.read_csv(folder / "posterior.csv")
         grids["posterior"] = posterior_table.posterior_table(samples, methods), captions.posterior_caption(samples)
@@ -191,6 +193,7 @@ def chapter(
         "tables": grids,
         "figures": figures,
         "trained": len(training) > 0,
+        "bound": "train" in set(methods["clean"]),
         "speedups": {files.title(at, {}): each["says"] for at, each in facts.get("mse_time", {}).get("speedups", {}).items()},
         "links": links_to(links, folder, beside),
         "scores": score_links(values, methods, scores, beside) if scores else {},

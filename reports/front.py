@@ -131,21 +131,24 @@ def for_terminal(said: dict[str, str], width: int = 78) -> str:
     return "\n" + "".join(f"{line}\n" for each in lines for line in textwrap.wrap(each, width, subsequent_indent="    "))
 
 
+def searched_for(table: pd.DataFrame) -> bool:
+    """Whether a table as from `rows` says of any row when the search is at its error; a run may be without the search."""
+    return bool(table["search_is"].notna().any())
+
+
 def grid(table: pd.DataFrame, search: str) -> Grid:
-    """The rows below one another for each measurement, with three columns for each number of images at a time.
+    """The rows below one another for each measurement, with two columns for each number of images at a time, three with a search.
 
     `table` as from `rows`, `search` the title of the search.
     """
+    there = [f"{search} there, ms"] if searched_for(table) else []
     batches, devices = list(table["batch"].unique()), [device(row) for row in table.to_dict("records")]
     several = len(set(devices)) > 1
     columns = [Column("", "MSE")]
     for batch in batches:
         group = "one image at a time" if batch == 1 else f"{batch} images at once"
-        columns += [
-            Column(group, "ms / image"),
-            Column(group, "on the front", numeric=False),
-            Column(group, f"{search} there, ms"),
-        ]
+        columns += [Column(group, "ms / image"), Column(group, "on the front", numeric=False)]
+        columns += [Column(group, title) for title in there]
     columns += [Column("", "device", numeric=False)] if several else []
     below: dict[str, list] = {}
     for (measurement, _, _), row in table.assign(device=devices).groupby(["measurement", "method", "setting"], sort=False):
@@ -153,7 +156,7 @@ def grid(table: pd.DataFrame, search: str) -> Grid:
         first = next(iter(by_batch.values()))
         cells = [Cell(files.short(first["mse"]))]
         for batch in batches:
-            cells += cells_of(by_batch[batch]) if batch in by_batch else [Cell("–")] * 3
+            cells += (cells_of(by_batch[batch]) if batch in by_batch else [Cell("–")] * 3)[: 2 + len(there)]
         cells += [Cell(first["device"])] if several else []
         below.setdefault(files.title(measurement, {}), []).append((label(first), cells))
     return Grid("method", columns, [Section(measurement, lines) for measurement, lines in below.items()])

@@ -67,8 +67,11 @@ def main(arguments: list[str] | None = None) -> None:
         pages = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, **blocks)
         config = given.config.read_text(encoding="utf-8")
         scored = given.partial or any(made["tables"] for made in chapters)
+        introduction = captions.text("introduction_pictures")
+        if scored:
+            introduction = captions.introduction(protocol, any(made["bound"] for made in chapters))
         html = pages.get_template("page.html").render(
-            introduction=captions.text("introduction" if scored else "introduction_pictures", protocol),
+            introduction=introduction,
             note=note_of(config),
             partial=given.partial,
             protocol=protocol,

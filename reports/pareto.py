@@ -195,7 +195,7 @@ def main(arguments: list[str] | None = None) -> None:
         figure = draw(points, panels, said, note if protocol == "sound" else f"Protocol: {protocol}. {note}", given.search)
         files.save_figure(figure, given.output)
         plt.close(figure)
-        grid, below = front.grid(table, facts["search"]), captions.pareto_table_caption(facts)
+        grid, below = front.grid(table, facts["search"]), captions.pareto_table_caption(facts, front.searched_for(table))
         texts = {"csv": files.csv(table.assign(dataset=given.dataset)), "md": writers.markdown(grid, below)}
         texts |= {"tex": writers.latex(grid, below, f"tab:{given.dataset}-pareto")}
         for end, text in texts.items():

@@ -10,10 +10,11 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
+import test_reports
 from declared import ROOT
 from matplotlib.text import Text
 from PIL import Image
-from test_reports import report, results, run, run_posterior, run_table  # noqa: F401
+from test_reports import made, report, results, run, run_posterior, run_table  # noqa: F401
 
 from pictures import figure
 from reports import (
@@ -168,6 +169,29 @@ def test_markdown_shows_a_title_letter_by_letter_wherever_it_stands(title):
     for text in (heads, section.replace("| *", "| ").replace("* |", " |"), row):
         assert not re.search(r"(?<!\\)[*\[<](?!br>)|(?<![\\\w])_|(?<!\\)_(?!\w)|(?<!\\)__", text)
         assert title in re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text)
+
+
+def page_of(folder, tmp_path):
+    (tmp_path / "config.yaml").write_text("seeds: [0]\n")
+    page.main(["--datasets", f"celeba={folder}", "--config", str(tmp_path / "config.yaml"), "--output", str(tmp_path / "a.html")])
+    return (tmp_path / "a.html").read_text()
+
+
+@pytest.mark.parametrize("without", [[], ["supervised"], ["acsg"], ["ambient_vaegan"], ["supervised", "acsg", "ambient_vaegan"]])
+def test_the_page_speaks_of_a_control_and_of_a_search_only_where_the_run_has_them(without, results, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(test_reports, "ORDER", [name for name in test_reports.ORDER if name not in without])
+    kept = {kind: [each for each in given if not any(f"/{name}/" in each for name in without)] for kind, given in results.items()}
+    html = page_of(made(kept, tmp_path), tmp_path)
+    assert ("as an upper bound" in html.partition("<nav")[0]) == ("supervised" not in without)
+    assert ("acsg there" in html) == ("acsg" not in without) and ("acsg" in html) == ("acsg" not in without)
+
+
+def test_the_dotted_line_is_explained_where_there_is_one():
+    facts = {"protocol": "sound", "images": 64, "fast": "the fast one", "slow": "the slow one"}
+    for relations, drawn in (([], False), (["at most"], False), (["at most", "more"], True), (["equal"], True)):
+        speedups = {str(at): {"relation": relation} for at, relation in enumerate(relations)}
+        said = captions.mse_time_caption(facts | {"speedups": speedups})
+        assert [word in said for word in ("dotted line runs from the fast one", "the original")] == [drawn] * 2
 
 
 # LaTeX

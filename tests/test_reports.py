@@ -146,6 +146,10 @@ def run_posterior(results, output):
 @pytest.fixture
 def report(results, tmp_path):
     """The folder of a finished report."""
+    return made(results, tmp_path)
+
+
+def made(results, tmp_path):
     output = tmp_path / "report"
     run_table(results, output)
     run(restorations, results, output / "restorations", "clean", "measured", "restored", images=4)
