@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from bench import method_facts
 from config import cost
 from config.command_line import CLOSES, in_script
 from config.environment import has_gpu, why_absent
@@ -29,6 +30,8 @@ def shown_config(config: dict) -> str:
             methods[name] = {"title": method["title"]} | methods[name]
         elif (kind := Path(method["folder"]).name) != name:  # a variant
             methods[name] = {"like": kind, "title": method["title"]} | methods[name]
+        elif method["title"] != method_facts.read(Path(method["folder"])).title:
+            methods[name] = {"title": method["title"]} | methods[name]
     shown = {"note": config["note"]} if config["note"] else {}
     shown |= {"datasets": config["datasets"] | config["absent"]}
     shown |= {"images": config["images"]} if config["images"] else {}

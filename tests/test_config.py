@@ -241,6 +241,18 @@ def test_no_text_of_the_configuration_that_is_shown_ends_a_script_and_each_is_th
     assert yaml.safe_load(shown)["methods"]["wide"]["title"] == title
 
 
+def test_the_configuration_that_is_shown_has_every_title_that_was_given_and_no_other():
+    given = {"as_measured": {"title": "[ours]"}, "median": None, "wide": {"like": "median", "title": "wide median"}}
+    config = check(changed("methods", given))
+    shown = yaml.safe_load(shown_config(config | {"absent": {}}))
+    assert {name: method["title"] for name, method in shown["methods"].items() if "title" in method} == {
+        "as_measured": "[ours]",
+        "wide": "wide median",
+    }
+    again = check(shown)["methods"]
+    assert {name: method["title"] for name, method in again.items()} == {n: m["title"] for n, m in config["methods"].items()}
+
+
 def test_numbers_may_come_as_text():
     """`--config` hands over text, and YAML reads 1e-4 as text."""
     given = {
