@@ -11,7 +11,7 @@ import numpy as np
 import datasets
 import store
 from config.runs import Run, Runs
-from reports import captions, found
+from reports import found, not_shown
 
 SUMS = "SHA256SUMS"
 
@@ -51,7 +51,7 @@ class Kit(NamedTuple):
     def lack(self, dataset: str, what: str, runs: list[str]) -> None:
         """Say which runs lack something, if any does."""
         if runs:
-            those = " of any row" if runs == self.asked(dataset) else f": {captions.runs_named(runs, self.titles)}"
+            those = " of any row" if runs == self.asked(dataset) else f": {not_shown.runs_named(runs, self.titles)}"
             self.missing.append(f"{dataset}: no {what}{those}")
 
     def first_seed(self, dataset: str, measurement: str, method: str) -> Run | None:

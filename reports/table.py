@@ -23,7 +23,7 @@ import protocols
 import store
 from metrics.declared import PASTED
 from options import command_parser
-from reports import captions, facts, files, found, front, seeds, shown, statistics, tables, timing, writers
+from reports import captions, facts, files, found, front, not_shown, seeds, shown, statistics, tables, timing, writers
 from reports.bootstrap import Bootstrap
 
 
@@ -121,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
         for name, frame in frames.items():
             files.write(given.output / f"{name}.csv", files.csv(frame))
         measured = {name: store.load_json(path) for name, path in given.measured_facts}
-        notes = captions.notes(given.absent, measured, given.titles, not_yet)
+        notes = not_shown.notes(given.absent, measured, given.titles, not_yet)
         notes = " ".join(filter(None, [notes, facts.timed_so_far(methods)]))
         store.save_json(given.output / "notes.json", {"table": notes})
         grids = {

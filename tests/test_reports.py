@@ -20,6 +20,7 @@ from reports import (
     captions,
     files,
     mse_time,
+    not_shown,
     page,
     pareto,
     posterior,
@@ -570,7 +571,7 @@ def test_notes_say_what_does_not_apply_and_what_is_never_measured(results, repor
 
 def test_notes_of_one_reason_are_one_sentence():
     reasons = {"telea": "needs missing values", "harmonic": "needs missing values"}
-    said = captions.methods_that_do_not_apply(
+    said = not_shown.methods_that_do_not_apply(
         {"add_noise": reasons, "blur_noise": reasons | {"wiener": "is for white noise"}}, {}
     )
     assert said == [
