@@ -10,26 +10,26 @@ const make = (tag, properties = {}, ...children) => {
 // --- tables: a click on a heading sorts the rows of each section, a click on × hides a row ---
 
 const numberIn = (text) => {
-  const found = text.replaceAll(",", "").replaceAll("−", "-").match(/^[<\s]*([+-]?\d+(\.\d+)?)/);
+  const found = text.replaceAll(",", "").replaceAll("−", "-").match(/^[<≤\s]*([+-]?\d+(\.\d+)?)/);
   return found ? Number(found[1]) : null;
 };
 
 const sortBy = (table, column, heading) => {
-  const descending = heading.getAttribute("aria-sort") !== "descending"; // the largest first, then the smallest
+  const numeric = heading.classList.contains("number");
+  const [first, then] = numeric ? ["descending", "ascending"] : ["ascending", "descending"]; // the largest number, or A
+  const order = heading.getAttribute("aria-sort") === first ? then : first;
   const text = (row) => (row.cells[column].dataset.text ?? row.cells[column].textContent).trim();
+  const value = (row) => (numeric ? numberIn(text(row)) : text(row).replace(/^–$/, "") || null);
   const compare = (a, b) => {
-    const [x, y] = [numberIn(text(a)), numberIn(text(b))];
-    if (x === null || y === null) {
-      if (x !== null || y !== null) return x === null ? 1 : -1; // what is no number stands last, either way
-      return text(a).localeCompare(text(b)) * (descending ? -1 : 1);
-    }
-    return descending ? y - x : x - y;
+    const [x, y] = [value(a), value(b)];
+    if (x === null || y === null) return (x === null) - (y === null); // what holds none stands last, either way
+    return (numeric ? x - y : x.localeCompare(y, "en", { numeric: true })) * (order === "ascending" ? 1 : -1);
   };
   for (const body of table.tBodies) {
     body.append(...[...body.rows].filter((row) => !row.classList.contains("section")).sort(compare));
   }
   for (const other of table.querySelectorAll("th[aria-sort]")) other.removeAttribute("aria-sort");
-  heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
+  heading.setAttribute("aria-sort", order);
 };
 
 for (const table of document.querySelectorAll("table")) {
@@ -103,20 +103,30 @@ const browse = (section) => {
   };
   const at = chooser(data.measurements.map((each) => each.title), "measurement");
   const holder = make("div");
+  let kept = {}; // what was chosen under the measurement before, by names
   section.append(make("p", {}, at.label), holder);
 
   const show = () => {
     const { images, rows } = data.measurements[at.select.value];
     const titles = rows.map((row) => row.title);
     const [left, right] = [chooser(titles, "left"), chooser(titles, "right")];
-    left.select.value = Math.min(2, rows.length - 1);
-    right.select.value = rows.length - 1;
+    const last = rows.length - 1;
+    const placed = (name, otherwise) => {
+      const at = rows.findIndex((row) => row.name === name);
+      return at < 0 ? otherwise : at;
+    };
+    left.select.value = placed(kept.left, Math.min(2, last - 1));
+    right.select.value = placed(kept.right, last);
+    const part = () => { // a row stands beside itself only where somebody asks for that
+      if (left.select.value === right.select.value) right.select.value = left.select.value === String(last) ? last - 1 : last;
+    };
     const lists = [{ title: "the first images", images: images.slice(0, 8), row: rows[1] }];
     for (const row of rows.slice(1)) {
       if (!row.scores) continue;
       lists.push({ title: `worst of ${row.title}`, images: row.worst, row }, { title: `best of ${row.title}`, images: row.best, row });
     }
     const list = chooser(lists.map((each) => each.title), "images");
+    list.select.value = Math.max(0, lists.findIndex((each) => each.title === kept.list));
     const strip = make("div", { className: "strip" });
     const places = ["measured", "left", "right", "original"].map((name) => ({ canvas: make("canvas"), says: make("figcaption"), name }));
     const over = [make("canvas"), make("canvas")];
@@ -124,10 +134,11 @@ const browse = (section) => {
     slider.setAttribute("aria-label", "left image up to here, right image beyond");
     slider.oninput = () => (over[1].style.clipPath = `inset(0 0 0 ${slider.value}%)`);
     slider.oninput();
-    let chosen = images[0];
+    let chosen = images.includes(kept.chosen) ? kept.chosen : lists[list.select.value].images[0];
     const refresh = () => {
       const shown = { measured: rows[1], original: rows[0], left: rows[left.select.value], right: rows[right.select.value] };
       const place = images.indexOf(chosen);
+      kept = { left: shown.left.name, right: shown.right.name, list: lists[list.select.value].title, chosen };
       for (const { canvas, says, name } of places) {
         const row = shown[name];
         draw(canvas, row, place);
@@ -139,7 +150,6 @@ const browse = (section) => {
     };
     const fill = () => {
       const { images: listed, row } = lists[list.select.value];
-      if (row !== rows[1]) left.select.value = rows.indexOf(row);
       strip.replaceChildren(
         ...listed.map((number) => {
           const canvas = make("canvas");
@@ -152,10 +162,15 @@ const browse = (section) => {
           return button;
         }),
       );
-      chosen = listed[0];
       refresh();
     };
-    list.select.onchange = fill;
+    list.select.onchange = () => {
+      const { images: listed, row } = lists[list.select.value];
+      if (row !== rows[1]) left.select.value = rows.indexOf(row);
+      part();
+      chosen = listed[0];
+      fill();
+    };
     left.select.onchange = right.select.onchange = refresh;
     holder.replaceChildren(
       make("p", {}, list.label, left.label, right.label),
@@ -164,6 +179,7 @@ const browse = (section) => {
         ...places.map(({ canvas, says }) => make("figure", {}, canvas, says)),
         make("figure", {}, make("div", { className: "over" }, ...over), slider, make("figcaption", { textContent: "left | right" }))),
     );
+    part();
     fill();
   };
   at.select.onchange = show;

@@ -88,7 +88,10 @@ def test_the_browser_has_the_first_the_worst_and_the_best_of_every_method(browse
 @pytest.fixture
 def html(report, browsed, tmp_path):  # noqa: F811
     """The page of a made-up report, with a browser, a note and a method that failed."""
-    (report / "browser.json").write_text(json.dumps(browsed[0]).replace("add noise", "</script><b>"))
+    told = browsed[0]
+    (first,) = told["measurements"]
+    told["measurements"].append({"title": "of one method", "images": first["images"], "rows": first["rows"][:3]})
+    (report / "browser.json").write_text(json.dumps(told).replace("add noise", "</script><b>"))
     (tmp_path / "config.yaml").write_text("note: Trained for <half> a minute.\nseeds: [0, 1]\n")
     failed = {"dataset": "celeba", "measurement": "drop_patch", "method": "unlucky", "title": ODD, "where": "drop patch, seed 1"}
     failed |= {"rule": "acsg_train", "log": "a.log", "says": "out of <luck>"}
@@ -338,6 +341,10 @@ def test_clicks_sort_hide_enlarge_and_browse(opened):
     heading.click()
     assert values() == sorted(before)
 
+    table.locator("thead tr").last.locator("button.sort").first.click()
+    names = [name.removeprefix("×").strip() for name in column(0)]
+    assert names == sorted(names) and len(set(names)) > 2, "text begins at A"
+
     rows = len(column(0))
     table.locator("button.hide").first.click()
     assert len(column(0)) == rows - 1
@@ -359,6 +366,33 @@ def test_clicks_sort_hide_enlarge_and_browse(opened):
     slider = opened.locator(".pair input")
     slider.fill("20")
     assert "20%" in opened.locator(".over canvas").nth(1).evaluate("canvas => canvas.style.clipPath")
+
+
+def test_the_browser_compares_two_rows_and_keeps_what_was_chosen(opened):
+    opened.locator("section.browser").scroll_into_view_if_needed()
+    opened.locator(".strip button").first.wait_for()
+
+    def chosen():
+        """The titles of the measurement, the list, left and right, and the number of the image."""
+        titles = opened.locator(".browser select").evaluate_all("all => all.map((each) => each.selectedOptions[0].textContent)")
+        return [*titles, *opened.locator(".strip button[aria-pressed=true]").all_inner_texts()]
+
+    def choose(at, label):
+        opened.locator(".browser select").nth(at).select_option(label=label)
+
+    assert chosen()[1:] == ["the first images", "a", "b", "no. 0"]
+    choose(1, "worst of b")
+    assert chosen()[1:] == ["worst of b", "b", "a", "no. 39"]
+    choose(1, "best of a")
+    opened.locator(".strip button").nth(2).click()
+    choose(3, "b")
+    choose(0, "of one method")
+    assert chosen()[1:] == ["best of a", "a", "measured", "no. 37"], "b is not there, and a is not shown beside itself"
+    choose(1, "the first images")
+    choose(2, "original")
+    choose(3, "a")
+    choose(0, "</script><b>")
+    assert chosen()[1:] == ["the first images", "original", "a", "no. 0"]
 
 
 def test_no_letter_of_the_page_is_small(opened):
