@@ -46,6 +46,7 @@ def check(config: dict) -> dict:
     config["seeds"] = of_each(config["datasets"], config["seeds"], schema["properties"]["seeds"]["default"])
     check_names(config["images"], "images")
     config["methods"] = {name: complete(name, given) for name, given in config["methods"].items()}
+    check_titles(config["methods"])
     check_whole(config)
     check_batches(config)
     if config["reference"] not in (None, *config["methods"]):
@@ -129,6 +130,14 @@ def of_each(asked: Collection[str], seeds: list | dict, default: list) -> dict[s
         return {dataset: [*seeds] for dataset in asked}
     check_names(seeds, "seeds")
     return {dataset: [*seeds.get(dataset, default)] for dataset in asked}
+
+
+def check_titles(methods: dict) -> None:
+    """Raise ConfigError where two methods have the same title, by which nobody could tell their rows apart."""
+    found: dict[str, str] = {}
+    for name, method in methods.items():
+        if (other := found.setdefault(" ".join(method["title"].split()), name)) != name:
+            raise ConfigError(f"methods.{name}.title: {method['title']} is the title of {other} too; give one of them another")
 
 
 def check_whole(config: dict) -> None:

@@ -253,6 +253,23 @@ def test_the_configuration_that_is_shown_has_every_title_that_was_given_and_no_o
     assert {name: method["title"] for name, method in again.items()} == {n: m["title"] for n, m in config["methods"].items()}
 
 
+@pytest.mark.parametrize(
+    "methods",
+    [
+        {"median": {"title": "one"}, "telea": {"title": "one "}},
+        {"median": None, "wide": {"like": "median", "title": "median filter"}},
+        {"small": {"like": "median", "title": "one"}, "wide": {"like": "median", "title": "one"}},
+        {"median": None, "mine": {"restored": "mine.npy", "title": "median filter"}},
+    ],
+)
+def test_two_methods_of_one_title_are_named(methods):
+    with pytest.raises(ConfigError) as raised:
+        check(changed("methods", methods))
+    first, second = methods
+    assert str(raised.value).startswith(f"methods.{second}.title: ") and f" {first} too" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
 def test_numbers_may_come_as_text():
     """`--config` hands over text, and YAML reads 1e-4 as text."""
     given = {
