@@ -20,8 +20,13 @@ from typing import BinaryIO
 import numpy as np
 
 DIGITS = 12  # of a digest
-TYPES = dict.fromkeys(("data", "digests", "options"), dict) | {"first_images": int, "shape": list}  # of facts, by name
+TYPES = dict.fromkeys(("data", "digests", "options"), dict) | {
+    "first_images": int,
+    "seed": int,
+    "shape": list,
+}  # of facts, by name
 TYPES |= dict.fromkeys(("dataset", "digest", "family", "measurement", "method", "protocol"), str)
+KINDS = {dict: "facts by their names", int: "a whole number from 0 on", list: "a list", str: "text"}
 SNAKEMAKE = "BENCH_SNAKEMAKE"  # environment variable: the command of the run that a job belongs to, with its configuration
 
 
@@ -79,12 +84,16 @@ def save_array(path: Path, array: np.ndarray) -> None:
 class Rows:
     """A `.npy` file that is written part by part."""
 
-    def __init__(self, file: BinaryIO):
-        self._file, self._hash = file, hashlib.sha256()
+    def __init__(self, file: BinaryIO, path: Path):
+        self._file, self._path, self._hash = file, path, hashlib.sha256()
 
     def append(self, rows: np.ndarray) -> None:
         rows = np.ascontiguousarray(rows)
-        self._file.write(rows.data)
+        try:
+            self._file.write(rows.data)
+        except OSError as error:
+            error.filename = str(self._path)  # of several files that are written at once
+            raise
         self._hash.update(rows.data)
 
     @property
@@ -103,7 +112,7 @@ def writing_array(path: Path, count: int, like: np.ndarray) -> Iterator[Rows]:
     with replacing(path) as partial, open(partial, "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         begin = file.tell()
-        yield Rows(file)
+        yield Rows(file, path)
         if (written := file.tell() - begin) != (wanted := count * math.prod(like.shape[1:]) * like.itemsize):
             raise ValueError(f"{path}: {written} bytes were written, {count} rows take {wanted}")
 
@@ -152,8 +161,9 @@ def load_json(path: Path, keys: Iterable[str] = ()) -> dict:
     if lacking := [key for key in keys if key not in facts]:
         sys.exit(f"{path}: lacks {', '.join(lacking)}; delete it and run again")
     for key in TYPES.keys() & facts.keys():
-        if not isinstance(facts[key], TYPES[key] | None):
-            sys.exit(f"{path}: {key} is a {type(facts[key]).__name__}, not a {TYPES[key].__name__}; delete it and run again")
+        kind, fact = TYPES[key], facts[key]
+        if not isinstance(fact, kind | None) or kind is int and (isinstance(fact, bool) or fact is not None and fact < 0):
+            sys.exit(f"{path}: {key} is {fact!r:.40}, not {KINDS[kind]}; delete it and run again")
     return facts
 
 
@@ -173,6 +183,11 @@ def digest(value) -> str:
     """Twelve hexadecimal digits that name an array or a JSON-like value."""
     data = np.ascontiguousarray(value) if isinstance(value, np.ndarray) else json.dumps(value, sort_keys=True).encode()
     return hashlib.sha256(data).hexdigest()[:DIGITS]
+
+
+def why(error: Exception) -> str:
+    """The first line of what an error says, or its kind where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 @contextlib.contextmanager

@@ -139,7 +139,7 @@ def main() -> None:
     options = {name: getattr(args, name) for name in schemas}
     made_of = {"method": f"{args.method}-selection", "options": options, "seed": args.seed, "data": facts}
     made_of["evaluations"] = [args.every, args.images, args.sees]
-    checkpoint = args.checkpoints / checkpoints.name(kind, made_of)
+    checkpoint = args.checkpoints / checkpoints.name(kind, made_of, FOLDER / args.method)
     budget = {name: options[name] for name in BUDGET}
     own = {name: value for name, value in options.items() if name not in BUDGET}
     with store.clear_errors(), checkpoints.alone(checkpoint):

@@ -2,7 +2,7 @@ import datasets
 from config.command_line import split_flags
 from config.environment import own_files, own_stamps
 from config.order import PREPARES
-from config.provenance import code_of
+from bench.provenance import code_of
 from config.resources import of_clean
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from config.command_line import flags
 from config.environment import cores
 from config.order import priority
-from config.provenance import code_of_method
+from bench.provenance import code_of_method
 from config.resources import asks
 from config.schema import module_of
 

@@ -6,7 +6,6 @@ It runs on the CPU with one thread, so that the same images give the same weight
 Legend: B batch, H W C image, L classes.
 """
 
-import pickle
 import sys
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 import store
+from networks import saved
 from options import COUNT, command_parser, parser_of
 
 STEPS, BATCH, RATE = 700, 128, 4e-3  # 90,000 images drawn
@@ -80,22 +80,20 @@ def probabilities(net: nn.Sequential, images: np.ndarray) -> np.ndarray:
 
 
 def save(path: Path, net: nn.Sequential, classes: int) -> None:
-    with store.replacing(path) as partial, open(partial, "wb") as file:  # given a name, PyTorch would write it into the file
-        torch.save({"classes": classes, "weights": net.state_dict()}, file)
+    saved.write(path, {"classes": classes, "weights": net.state_dict()})
 
 
 def load(path: Path, channels: int) -> nn.Sequential:
     """The trained network in evaluation mode. Raises SystemExit where the file is missing or does not fit the images."""
     try:
-        saved = torch.load(path, weights_only=True)
-        net = network(channels, saved["classes"])
-        net.load_state_dict(saved["weights"])
+        held = saved.read(path)
+        net = network(channels, held["classes"])
+        net.load_state_dict(held["weights"])
         return net.eval()
     except FileNotFoundError:
         sys.exit(f"{path}: no such classifier; train it first (`{store.making(path)}`)")
-    except (KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        why = next(iter(str(error).splitlines()), "") or type(error).__name__
-        sys.exit(f"{path}: not a classifier of these images ({why}); delete it and train again")
+    except saved.UNREADABLE as error:
+        sys.exit(f"{path}: not a classifier of these images ({store.why(error)}); delete it and train again")
 
 
 def main(arguments: list[str] | None = None) -> None:

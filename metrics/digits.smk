@@ -2,7 +2,7 @@
 import datasets
 from config.command_line import flags
 from config.order import PREPARES
-from config.provenance import code_of
+from bench.provenance import code_of
 
 
 rule classifier:

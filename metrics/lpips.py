@@ -64,9 +64,9 @@ def load(path: Path, sha256: str):
         features.load_state_dict(own)
         weights = [state[f"lin{place}.model.1.weight"] for place in range(len(ENDS))]
     except (KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        why = next(iter(str(error).splitlines()), "") or type(error).__name__
         sys.exit(
-            f"{path}: not the weights of LPIPS with AlexNet ({why}); see the head of metrics/lpips.py for how to make the file"
+            f"{path}: not the weights of LPIPS with AlexNet ({store.why(error)}); see the head of metrics/lpips.py "
+            "for how to make the file"
         )
     return features.eval().requires_grad_(False), weights
 

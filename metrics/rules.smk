@@ -3,7 +3,7 @@
 import datasets
 from config.command_line import flags
 from config.order import priority
-from config.provenance import code_of
+from bench.provenance import code_of
 from config.schema import module_of
 from metrics import declared
 

@@ -2,7 +2,7 @@
 import datasets
 from config.command_line import measurement_flags
 from config.environment import own_files, own_stamps
-from config.provenance import code_of
+from bench.provenance import code_of
 from config.schema import module_of
 from reports.marked import of_report
 

@@ -3,14 +3,12 @@
 import functools
 import importlib
 import inspect
-import pickle
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 import protocols
 import store
@@ -18,6 +16,7 @@ from bench import method_facts
 from bench.measured import Measured
 from bench.restoring import checked, images_at_a_time
 from measurements.forward import ForwardModel, from_facts
+from networks import saved
 from pictures.read import KINDS
 
 METHODS = Path(__file__).parent.parent / "methods"
@@ -99,10 +98,9 @@ def with_what_it_names(function: Callable, given: dict) -> Callable:
 def shape_of(model: Path) -> tuple[int, int, int]:
     """Of the images that a model takes. Raises SystemExit where they are not square, or the file is none of a model."""
     try:
-        height, width, channels = torch.load(model, weights_only=True, map_location="cpu")["shape"]
-    except (EOFError, LookupError, RuntimeError, TypeError, ValueError, pickle.PickleError) as error:
-        why = next(iter(str(error).splitlines()), "") or type(error).__name__
-        sys.exit(f"{model}: not a trained model ({why}); give the model.pt of a finished training")
+        height, width, channels = saved.read(model)["shape"]
+    except saved.UNREADABLE as error:
+        sys.exit(f"{model}: not a trained model ({store.why(error)}); give the model.pt of a finished training")
     if height != width or channels not in KINDS:
         sys.exit(f"{model}: takes images of {height}×{width}×{channels}, and pictures are cut into squares, grey or in colour")
     return height, width, channels

@@ -1,5 +1,5 @@
 # Figures of trainings, and the images of the page's browser.
-from config.provenance import code_of
+from bench.provenance import code_of
 from reports.marked import of_report
 
 

@@ -4,7 +4,7 @@ import datasets
 from config.command_line import in_script, pairs
 from config.messages import shown_config
 from config.environment import why_absent
-from config.provenance import code_of
+from bench.provenance import code_of
 from reports.marked import of_report
 
 TABLES = [f"{name}.csv" for name in ("table", "differences", "seeds", "methods", "training")]

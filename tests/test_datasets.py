@@ -799,6 +799,20 @@ def test_full_disk_is_said_in_one_line_that_names_the_file(tmp_path, save):
     assert str(path.parent) in line
 
 
+def test_a_full_disk_names_the_one_of_several_files_that_it_stopped(tmp_path):
+    def write():
+        rows, both = np.zeros((1, 10**6), np.uint8), [tmp_path / "y.npy", tmp_path / "side_info.npy"]
+        with store.clear_errors(), store.writing_array(both[0], 1, rows) as first, store.writing_array(both[1], 1, rows):
+            first.append(rows)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, hard))
+    try:
+        assert refusal_of(write).startswith(f"{tmp_path / 'y.npy'}: ")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.float16, bool, np.float32])
 def test_arrays_come_back_as_they_were(tmp_path, dtype):
     array = np.arange(24).reshape(2, 3, 4, 1).astype(dtype)

@@ -343,10 +343,17 @@ def test_facts_of_no_forward_model_or_protocol_are_named(measured, changes, says
 @pytest.mark.parametrize("key", store.TYPES)
 def test_a_fact_of_another_type_is_named(key, tmp_path):
     (path := tmp_path / "facts.json").write_text(json.dumps({key: 0.5}))
-    with pytest.raises(SystemExit, match=rf"facts\.json: {key} is a float, not a {store.TYPES[key].__name__}; delete it and run"):
+    with pytest.raises(SystemExit, match=rf"facts\.json: {key} is 0\.5, not {store.KINDS[store.TYPES[key]]}; delete it and run"):
         store.load_json(path)
     path.write_text(json.dumps({key: None}))
     assert store.load_json(path) == {key: None}
+
+
+@pytest.mark.parametrize("fact", [True, -1, [1, 2], "x,y\n"])
+def test_a_seed_that_is_none_is_named(fact, tmp_path):
+    (path := tmp_path / "facts.json").write_text(json.dumps({"seed": fact}))
+    with pytest.raises(SystemExit, match="facts.json: seed is .*, not a whole number from 0 on; delete it and run again"):
+        store.load_json(path)
 
 
 ROW = {"dataset": "toy", "measurement": "noise", "method": "dice", "seed": 0, "image": 0, "digest": "12e456789012", "mse": 0.1}

@@ -1,5 +1,7 @@
 """Learning curves: the criterion on held-out measurements, when a training is looked at, and trainings that go on."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +18,7 @@ from training.learner import Learner
 from training.learning import FIRST, HIDDEN, Criterion, LearningCurve
 from training.loop import fit
 
+ROOT = Path(__file__).parent.parent
 SHAPE = (28, 28, 1)
 
 
@@ -127,8 +130,14 @@ def test_the_longest_shorter_training_is_continued_and_no_other(tmp_path):
 @pytest.mark.parametrize("method", LEARNED)
 def test_only_a_training_that_goes_on_has_its_steps_outside_the_digest(method):
     kind = learner_class(method)
-    made_of = {"method": method, "options": {"steps": 100}, "seed": 0, "data": {"dataset": "toy", "measurement": "drop"}}
-    name, longer = (checkpoints.name(kind, made_of | {"options": {"steps": steps}}) for steps in (100, 200))
+    made_of = {
+        "method": method,
+        "options": {"steps": 100},
+        "seed": 0,
+        "data": {"dataset": "toy", "measurement": "drop", "family": "drop_patch"},
+    }
+    folder = ROOT / "methods" / method
+    name, longer = (checkpoints.name(kind, made_of | {"options": {"steps": steps}}, folder) for steps in (100, 200))
     assert (name.removesuffix("-100.pt") == longer.removesuffix("-200.pt")) == kind.goes_on and name != longer
 
 

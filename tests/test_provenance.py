@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from parsed import ROOT, workflow_of
 
-from config import provenance
-from config.provenance import code_of, code_of_method
+from bench import provenance
+from bench.provenance import code_of, code_of_method
 
 FILES = {
     "store.py": "",
@@ -133,7 +133,7 @@ def test_all_digests_of_a_large_configuration_take_as_long_as_reading_the_code_a
     code = f"""
 import ast, time
 from pathlib import Path
-from config.provenance import code_of, code_of_method
+from bench.provenance import code_of, code_of_method
 home = Path({str(ROOT)!r})
 files = [path.read_text(encoding="utf-8") for path in home.glob("[a-z]*/**/*.py") if "tests" not in path.parts]
 began = time.process_time()

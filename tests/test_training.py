@@ -8,6 +8,7 @@ import math
 import os
 import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,11 +23,13 @@ from declared import LEARNED, MODELS, ROOT
 from torch import Generator, nn
 
 import store
-from bench import machine
+from bench import machine, provenance
 from measurements.drop_independent import DropIndependent
 from measurements.side_info import pack
 from networks.architectures import ImageFormat
-from training import checkpoints, loop
+from networks.initial import with_default_weights
+from networks.spread import Spread
+from training import checkpoints, loop, models
 from training.batches import as_float, draw_batch, measure_afresh, on_device
 from training.callbacks import Callback, CleanSelection, estimated
 from training.learner import Learner
@@ -183,14 +186,36 @@ def check_facts(facts, measured, log):
     assert "selected" not in facts
 
 
-def test_a_training_with_other_options_or_other_code_is_another(learner):
-    """Its checkpoint has another name, so that it starts afresh."""
-    kind = type(learner("acsg", ImageFormat(SHAPE), DropIndependent(0.5), seeded()))
-    made_of = {"method": "acsg", "options": {"steps": 3}, "seed": 0, "data": {"dataset": "toy", "measurement": "drop"}}
-    name = checkpoints.name(kind, made_of)
-    assert name.startswith("toy-drop-acsg-0-") and name == checkpoints.name(kind, dict(made_of))
-    others = [checkpoints.name(kind, made_of | {"options": {"steps": 4}}), checkpoints.name(Counting, made_of)]
-    assert len({name, *others}) == 3
+@pytest.mark.parametrize(
+    ("old", "new", "another"),
+    [
+        ("nn.ReLU()", "nn.Tanh()", True),
+        ("a plain stack", "a short stack", False),
+    ],
+)
+def test_a_training_with_other_options_or_other_code_is_another(old, new, another, tmp_path):
+    """Its checkpoint has another name, so that it starts afresh: also where a file that it imports was edited."""
+
+    def name(steps: int = 3) -> str:
+        for cached in (
+            provenance.code_of_method,
+            provenance.files_of,
+            provenance.imports_of,
+            provenance.parsed,
+            provenance.hash_of,
+        ):
+            cached.cache_clear()
+        data = {"dataset": "toy", "measurement": "drop", "family": "drop_patch"}
+        made_of = {"method": "dncnn", "options": {"steps": steps}, "seed": 0, "data": data}
+        return checkpoints.name(Learner, made_of, folder)
+
+    folder = shutil.copytree(ROOT / "docs/examples/dncnn", tmp_path / "dncnn")
+    first = name()
+    assert first.startswith("toy-drop-dncnn-0-") and name() == first != name(steps=4)
+    text = (folder / "model.py").read_text()
+    assert old in text
+    (folder / "model.py").write_text(text.replace(old, new))
+    assert (name() != first) == another
 
 
 def test_the_command_stops_at_a_loss_that_is_not_finite(train, measured, tmp_path):
@@ -337,6 +362,7 @@ DAMAGES = {
     "other content": lambda data: saved([1, 2]),
     "lacks a part": lambda data: saved({"step": 3}),
 }
+NO_STATE = {"no step": {"step": None}, "no list": {"log": 3, "callbacks": 1}, "other weights": {"networks": {"generator": {}}}}
 
 
 def saved(value) -> bytes:
@@ -365,6 +391,43 @@ def test_a_damaged_checkpoint_is_kept_aside_and_the_training_starts_afresh(learn
     assert (tmp_path / "c.pt.damaged").read_bytes() == damaged
     assert_same_state(states(second), states(straight))
     assert without_seconds(again) == without_seconds(log)
+
+
+@pytest.mark.parametrize("wrong", NO_STATE)
+def test_a_checkpoint_of_the_right_parts_with_other_values_is_kept_aside(learner_of, wrong, tmp_path):
+    data = {"y": torch.rand(12, *SHAPE, generator=seeded(1))}
+    budget = {"steps": 5, "batch_size": 3, "checkpoint": tmp_path / "c.pt"}
+    first, generator = learner_of("acsg")
+    interrupt_at(first, 2, signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        fit(first, data, generator, **budget)
+    torch.save(torch.load(tmp_path / "c.pt", weights_only=True) | NO_STATE[wrong], tmp_path / "c.pt")
+    second, generator = learner_of("acsg")
+    with pytest.raises(
+        SystemExit, match=r"c\.pt: damaged \(.*\); kept as c\.pt\.damaged; run again, and the training starts afresh"
+    ):
+        fit(second, data, generator, **budget)
+    third, generator = learner_of("acsg")
+    assert fit(third, data, generator, **budget)[-1]["step"] == 5
+
+
+def test_a_model_of_which_one_bit_is_another_is_refused(tmp_path):
+    net = with_default_weights(Spread, seeded(0), SHAPE, planes=2)
+    models.save(tmp_path / "model.pt", {"net": net}, SHAPE)
+    data = (tmp_path / "model.pt").read_bytes()
+    (tmp_path / "model.pt").write_bytes(flipped(data))
+    with pytest.raises(SystemExit, match=r"model\.pt: not the weights of this method \(.* is not as it was written\); delete it"):
+        models.load(tmp_path / "model.pt", SHAPE, ("net",))
+
+
+def test_a_lock_of_another_user_is_named(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError
+
+    monkeypatch.setattr(checkpoints.FileLock, "acquire", refused)
+    of_mine = "c.lock: of another user; give a folder of your own after --checkpoints"
+    with pytest.raises(SystemExit, match=of_mine), checkpoints.alone(tmp_path / "c.pt"):
+        pass
 
 
 def test_a_crash_costs_only_the_steps_since_the_last_checkpoint(learner_of, often, monkeypatch, tmp_path):

@@ -1,10 +1,7 @@
 """A training on the disk, from which it goes on, and the lock that keeps a second process from continuing it too."""
 
 import contextlib
-import inspect
-import pickle
 import sys
-import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -12,23 +9,26 @@ import torch
 from filelock import FileLock, Timeout
 
 import store
+from bench.provenance import code_of_method
+from networks import saved
 from training.learner import Learner
 
 
-def name(kind: type[Learner], made_of: dict) -> str:
+def name(kind: type[Learner], made_of: dict, folder: Path) -> str:
     """The file name of a checkpoint: what is trained, and a digest of all that makes the model, its code included.
 
-    With other options or an edited learner a training starts afresh. Where a longer training begins as a shorter one does
+    `folder` is the method's. With other options, or where the code of any network or loss was edited, a training starts afresh:
+    the code is that whose edit has Snakemake train again. Where a longer training begins as a shorter one does
     (`Learner.goes_on`), the number of steps stands at the end of the name and is no part of the digest.
     """
     steps = ""
     if kind.goes_on:
         steps = f"-{made_of['options']['steps']}"
         made_of = made_of | {"options": {name: value for name, value in made_of["options"].items() if name != "steps"}}
-    sources = [inspect.getsource(sys.modules[each.__module__]) for each in kind.__mro__ if issubclass(each, Learner)]
     data = made_of["data"]
+    code = code_of_method(str(folder), "train", f"measurements.{data['family']}")
     names = data["dataset"], data["measurement"], made_of["method"], str(made_of["seed"])
-    return "-".join([*names, store.digest(made_of | {"code": sources})]) + f"{steps}.pt"
+    return "-".join([*names, store.digest(made_of | {"code": code})]) + f"{steps}.pt"
 
 
 def shorter(checkpoint: Path) -> Path | None:
@@ -55,21 +55,22 @@ def load(path: Path, where: torch.device, keys: Collection[str]) -> dict | None:
     if not path.exists():
         return None
     try:
-        with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():  # PyTorch writes a checksum of each part and does not read it
-                raise ValueError(f"{damaged} is not as it was written")
-        state = torch.load(path, weights_only=True, map_location=where)
+        state = saved.read(path, where)
         if not isinstance(state, dict) or state.keys() != set(keys):
             raise ValueError("other content than a training's")
     except PermissionError:
         raise
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        kept = path.with_name(f"{path.name}.damaged")
-        path.replace(kept)
-        why = next(iter(str(error).splitlines()), "") or type(error).__name__
-        print(f"warning: {path}: damaged ({why}); kept as {kept.name}, the training starts afresh", file=sys.stderr, flush=True)
+    except (OSError, *saved.UNREADABLE) as error:
+        print(f"warning: {set_aside(path, error)}, the training starts afresh", file=sys.stderr, flush=True)
         return None
     return state
+
+
+def set_aside(path: Path, error: Exception) -> str:
+    """Rename a checkpoint that cannot be used to NAME.pt.damaged; returns a line on that."""
+    kept = path.with_name(f"{path.name}.damaged")
+    path.replace(kept)
+    return f"{path}: damaged ({store.why(error)}); kept as {kept.name}"
 
 
 @contextlib.contextmanager
@@ -80,5 +81,7 @@ def alone(checkpoint: Path) -> Iterator[None]:
     try:
         with lock.acquire(blocking=False):
             yield
+    except PermissionError:
+        sys.exit(f"{lock.lock_file}: of another user; give a folder of your own after --checkpoints, or run from another folder")
     except Timeout:
         sys.exit(f"{lock.lock_file}: another process is training this model; wait for it or end it, then run again")

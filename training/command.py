@@ -50,7 +50,7 @@ def main(make: type[Learner]) -> None:
     check_protocol(args, protocol)
     made_of = {"method": folder.name, "options": options, "seed": args.seed, "data": facts}
     looks = {"looks": [bool(args.held_out), bool(args.validation)]}
-    checkpoint = args.checkpoints / checkpoints.name(make, made_of | looks)
+    checkpoint = args.checkpoints / checkpoints.name(make, made_of | looks, folder)
 
     with store.clear_errors(), checkpoints.alone(checkpoint):
         measured = {name: path for name in MEASURED if (path := getattr(args, name))}

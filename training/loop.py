@@ -56,7 +56,7 @@ class Training:
         return state
 
     def continue_from(self, state: dict) -> None:
-        self.step, self.log, self.total = state["step"], state["log"], state["total"]
+        self.step, self.log, self.total = int(state["step"]), list(state["log"]), dict(state["total"])
         self.began = time.monotonic() - state["seconds"]
         self.generator.set_state(state["generator"].cpu())
         for callback, remembered in zip(self.callbacks, state["callbacks"], strict=True):
@@ -142,7 +142,10 @@ def fit(
     training = Training(learner, generator, lambda: draw_batch(data, batch_size, generator, measure), callbacks, record)
     for begun in filter(None, (checkpoint, shorter)):
         if state := checkpoints.load(begun, generator.device, training.state()):
-            training.continue_from(state)
+            try:
+                training.continue_from(state)
+            except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:  # of the right keys, but no more
+                sys.exit(f"{checkpoints.set_aside(begun, error)}; run again, and the training starts afresh")
             say(f"continuing at step {training.step} of {steps} ({begun})")
             break
     for network in learner.networks.values():

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 import store
+from networks import saved
 from networks.initial import build
 from networks.modes import at_test
 from training import device
@@ -44,21 +45,21 @@ def packed(network: nn.Module) -> dict:
     return kind | {"arguments": arguments, "keywords": keywords, "weights": network.state_dict()}
 
 
-def unpacked(saved: dict) -> nn.Module:
+def unpacked(held: dict) -> nn.Module:
     """The network that `packed` saved. Raises ValueError or TypeError where it cannot be made or its weights do not fit."""
-    module, _, name = saved["class"].partition(":")
+    module, _, name = held["class"].partition(":")
     own = sys.modules["__main__"].__spec__
     packages = {"networks", "methods", *([own.name.partition(".")[0]] if own else [])}
     if module.partition(".")[0] not in packages:
-        raise ValueError(f"its class {saved['class']} is from none of {', '.join(sorted(packages))}")
+        raise ValueError(f"its class {held['class']} is from none of {', '.join(sorted(packages))}")
     kind = getattr(importlib.import_module(module), name, None)
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
-        raise ValueError(f"{saved['class']} is not a network")
-    if (theirs := saved.get("version", 1)) != version(kind):
+        raise ValueError(f"{held['class']} is not a network")
+    if (theirs := held.get("version", 1)) != version(kind):
         raise ValueError(f"of version {theirs} of {name}, this is version {version(kind)}: it would make other images of them")
     with torch.random.fork_rng(devices=[]):  # weights are drawn, and then replaced
-        network = build(kind, *saved["arguments"], **saved["keywords"])
-    network.load_state_dict(saved["weights"])
+        network = build(kind, *held["arguments"], **held["keywords"])
+    network.load_state_dict(held["weights"])
     return network
 
 
@@ -71,17 +72,15 @@ def check_savable(networks: dict[str, nn.Module]) -> None:
             unpacked(torch.load(file, weights_only=True))
         except (AttributeError, ImportError, RuntimeError, TypeError, ValueError, pickle.PickleError) as error:
             kind = type(network).__name__
-            why = next(iter(str(error).splitlines()), "") or type(error).__name__
             sys.exit(
-                f"networks[{name!r}]: a saved {kind} could not be made again ({why}); define the class at the top level of a "
-                f"module of the method's folder and make it with networks.initial.with_default_weights({kind}, generator, …)"
+                f"networks[{name!r}]: a saved {kind} could not be made again ({store.why(error)}); define the class at the top "
+                f"level of a module of the method's folder, and make it with networks.initial.with_default_weights({kind}, …)"
             )
 
 
 def save(path: Path, networks: dict[str, nn.Module], shape: tuple[int, int, int]) -> None:
     model = {"shape": tuple(shape), "networks": {name: packed(network) for name, network in networks.items()}}
-    with store.replacing(path) as partial, open(partial, "wb") as file:  # given a name, PyTorch would write it into the file
-        torch.save(model, file)
+    saved.write(path, model)
 
 
 def trained(model: Path, measured, *names: str) -> tuple[nn.Module, ...]:
@@ -99,15 +98,14 @@ def load(
     """As `trained`, for images of `shape`; kept, so that the bench's warm-up does the loading."""
     where = device.take()
     try:
-        saved = torch.load(model, weights_only=True, map_location=where)
-        if tuple(saved["shape"]) != shape:
-            raise ValueError(f"made for images of {tuple(saved['shape'])}, not {shape}")
-        found = tuple(unpacked(saved["networks"][name]).to(where) for name in names)
+        held = saved.read(model, where)
+        if tuple(held["shape"]) != shape:
+            raise ValueError(f"made for images of {tuple(held['shape'])}, not {shape}")
+        found = tuple(unpacked(held["networks"][name]).to(where) for name in names)
         for network in found:
             at_test(network, batch_statistics).requires_grad_(False)
         return found
     except FileNotFoundError:
         sys.exit(f"{model}: no such model; train it first (`{store.making(model)}`)")
-    except (AttributeError, EOFError, ImportError, LookupError, RuntimeError, TypeError, ValueError, pickle.PickleError) as error:
-        why = next(iter(str(error).splitlines()), "") or type(error).__name__
-        sys.exit(f"{model}: not the weights of this method ({why}); delete it and train again")
+    except saved.UNREADABLE as error:
+        sys.exit(f"{model}: not the weights of this method ({store.why(error)}); delete it and train again")

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Generator
 
+import store
+
 
 class Unrecordable(Exception):
     """This GPU, or this version of PyTorch, does not record a step."""
@@ -44,4 +46,4 @@ class Recorded:
             with torch.cuda.graph(self.graph):
                 self.step()
         except RuntimeError as error:
-            raise Unrecordable(next(iter(str(error).splitlines()), "") or type(error).__name__) from error
+            raise Unrecordable(store.why(error)) from error
