@@ -1,6 +1,5 @@
 """Check a configuration before any job starts: one line that names the key and the remedy, or the complete configuration."""
 
-import math
 import os
 import re
 from collections.abc import Callable, Collection
@@ -40,7 +39,7 @@ def check(config: dict) -> dict:
             config.setdefault(key, key_schema["default"])
     config |= {"results": path_of("results", config["results"], paths.own_folder)}
     config |= under_protocol(config)
-    config |= {"data_dir": path_of("data_dir", config["data_dir"])}
+    config |= {"data_dir": path_of("data_dir", config["data_dir"], paths.folder)}
     for dataset, measurements in config["datasets"].items():
         check_dataset(dataset, measurements, config["protocol"])
     config["seeds"] = of_each(config["datasets"], config["seeds"], schema["properties"]["seeds"]["default"])
@@ -71,15 +70,18 @@ def path_of(key: str, path: str, usable: Callable[[str], str] = paths.usable) ->
 
 
 def check_values(value, where: str) -> None:
-    """Raise ConfigError for a key that is no text, and for a number that is not finite or beyond LARGEST."""
+    """Raise ConfigError for a key that is no text of one line, and for a number that is not finite or beyond LARGEST."""
     if isinstance(value, dict | list):
         for key, each in value.items() if isinstance(value, dict) else enumerate(value):
             path = f"{where}.{key}" if where else str(key)
             if isinstance(value, dict) and not isinstance(key, str):
                 raise ConfigError(f"{path}: a key must be text; put it between quotes")
+            if isinstance(value, dict) and not key.isprintable():
+                raise ConfigError(f"{where or 'the file'}: the key {key!r} holds a line break or the like; remove it")
             check_values(each, path)
-    elif isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= LARGEST):
-        raise ConfigError(f"{where}: {value} is not a number to use; it must be finite and at most {LARGEST}")
+    elif isinstance(value, int | float) and not abs(value) <= LARGEST:  # nan is not, either
+        shown = value if isinstance(value, float) or value.bit_length() < 200 else "a number of so many digits"
+        raise ConfigError(f"{where}: {shown} is not a number to use; it must be finite and at most {LARGEST}")
 
 
 def under_protocol(config: dict) -> dict:

@@ -26,7 +26,8 @@ def complete_config(config: dict, files: Iterable[Path | str] = ()) -> dict:
     These are under "absent", with their forward models. `files` are those that it was read from. Raises WorkflowError.
     """
     try:
-        refuse_targets(files, str(config.get("results") or "results"))
+        asked = config.get("results", "results")
+        refuse_targets(files, check.path_of("results", asked) if isinstance(asked, str) else "results")  # which `check` refuses
         duplicates.refuse(files)
         config = check.check(config)
     except check.ConfigError as error:
@@ -110,7 +111,7 @@ def configured(settings) -> list[str]:
 def refuse_targets(files: Iterable[Path | str], results: str) -> None:
     """Raise WorkflowError where a file of the results was taken for a configuration: --configfile takes all words behind it."""
     asked = [os.path.relpath(path) for path in files]
-    taken = [path for path in asked if Path(path).resolve().is_relative_to(Path(results).expanduser().resolve())]
+    taken = [path for path in asked if Path(path).resolve().is_relative_to(Path(results).resolve())]
     if taken and (first := next((path for path in asked if path not in taken), None)):
         command = shlex.join(["--configfile", first, "--", *taken])
         raise WorkflowError(f"{taken[0]}: was taken for a configuration, as --configfile takes several files; write `{command}`")

@@ -1,5 +1,6 @@
 """What a run says at its start and at its end, and the configuration as its report shows it."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -55,7 +56,9 @@ def print_start(config: dict, jobs: list[Job], cores: int, elsewhere: bool = Fal
     if jobs:
         of_gpu = "; by rates of a CPU, as none were measured on a GPU" if has_gpu(config) else ""
         print(f"To be run: {cost.summary(jobs, cores)}{of_gpu}", file=sys.stderr)
-    print(f"Learned methods run on {gpu}; to watch: tail -f {config['results']}/logs/*/train/*", file=sys.stderr)
+    print(f"Methods: {', '.join(config['methods'])}", file=sys.stderr)
+    logs = shlex.quote(f"{config['results']}/logs")
+    print(f"Learned methods run on {gpu}; to watch: tail -f {logs}/*/train/*", file=sys.stderr)
 
 
 def print_outcome(config: dict) -> str:

@@ -1,9 +1,11 @@
 """Paths of a configuration: ~ expanded once, and those refused at the start that a workflow cannot use."""
 
 import os
+import sys
 from pathlib import Path
 
 RESERVED = "{}<>"  # which Snakemake reads as wildcards and path variables
+CODE = (".py", ".smk")
 
 
 def usable(path: str) -> str:
@@ -24,13 +26,30 @@ def usable(path: str) -> str:
     made = os.path.normpath(os.path.expanduser(path))
     if made.startswith("-"):
         raise ValueError(f"{path!r} begins with a dash, which commands take for an option; take another name")
+    if made.startswith("~"):
+        raise ValueError(f"{path!r} names the home folder of a user who is not known here; write it out")
+    try:
+        os.fsencode(made)
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{path!r} has letters that this locale ({sys.getfilesystemencoding()}) lacks; set LC_ALL=C.UTF-8"
+        ) from None
+    return made
+
+
+def folder(path: str) -> str:
+    """The same of a folder, which need not be there yet."""
+    made = usable(path)
+    if os.path.lexists(made) and not os.path.isdir(made):
+        raise ValueError(f"{path!r} is a file; name a folder")
     return made
 
 
 def own_folder(path: str) -> str:
     """The same of a folder that everything is written to, which must not be one that holds other things."""
-    made = usable(path)
-    if any(place.is_relative_to(Path(made).resolve()) for place in (Path.home(), Path.cwd())):
+    made = folder(path)
+    holds_code = os.path.isdir(made) and any(name.endswith(CODE) for name in os.listdir(made))
+    if holds_code or any(place.is_relative_to(Path(made).resolve()) for place in (Path.home(), Path.cwd())):
         raise ValueError(f"{path!r} is a folder that holds other things; name one of its own, such as results")
     return made
 

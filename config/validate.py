@@ -34,6 +34,8 @@ def with_numbers(value, schema: dict):
             number = float(value)
         except ValueError:
             return value
+        if "_" in str(value):  # Python takes 1_0 for 10
+            return value
         return int(number) if number.is_integer() and (schema["type"] == "integer" or isinstance(value, str)) else number
     return value
 
@@ -51,6 +53,8 @@ def validate(value, schema: dict, where: str) -> None:
         if error.validator == "required":
             missing = next(key for key in error.validator_value if key not in error.instance)
             raise ConfigError(f"{inside}{missing}: is missing{described(error.schema.get('properties', {}).get(missing, {}))}")
+        if error.validator == "pattern":
+            raise ConfigError(f"{path}: {error.instance!r} is not of the right form{described(error.schema)}")
         if error.validator == "anyOf":  # the deepest of the reasons is of the alternative that was meant
             cause = max(error.context, key=lambda each: (len(each.path), {"type": 0, "enum": 1}.get(each.validator, 2)))
             raise ConfigError(f"{path}: {cause.message}{described(error.schema)}")

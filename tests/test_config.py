@@ -348,9 +348,13 @@ NO_NUMBER = "is not a number to use; it must be finite and at most 4294967295"
         ("seeds", [10**24], f"seeds.0: {10**24} {NO_NUMBER}"),
         ("seeds", [0.5], "seeds.0: 0.5 is not of type 'integer'"),
         ("measurement_seed", "1e300", NO_NUMBER),
-        ("methods.mine", {"like": "../methods/telea"}, "methods.mine.like: '../methods/telea' does not match"),
-        ("methods.mine", {"like": "telea", "title": "two\nlines"}, "methods.mine.title: 'two\\nlines' does not match"),
-        ("methods.mine", {"like": "telea", "title": " "}, "methods.mine.title: ' ' does not match"),
+        ("methods.mine", {"like": "../methods/telea"}, "methods.mine.like: '../methods/telea' is not of the right form"),
+        (
+            "methods.mine",
+            {"like": "telea", "title": "two\nlines"},
+            "methods.mine.title: 'two\\nlines' is not of the right form (The row's name in",
+        ),
+        ("methods.mine", {"like": "telea", "title": " "}, "methods.mine.title: ' ' is not of the right form"),
         ("methods.mine", {"folder": "a{b}/mine"}, "methods.mine.folder: 'a{b}/mine' holds one of {}<>"),
         ("methods.mine", {"folder": "a/mine", "like": "telea"}, "methods.mine.like: its folder is named by `folder`; remove"),
         ("methods.acsg.model", "", "methods.acsg.model: is empty"),
@@ -367,7 +371,16 @@ NO_NUMBER = "is not a number to use; it must be finite and at most 4294967295"
         ("results", "a\nb", "results: 'a\\nb' holds a line break"),
         ("results", "a/{b}", "results: 'a/{b}' holds one of {}<>"),
         ("results", "<logs>", "results: '<logs>' holds one of {}<>"),
+        ("results", "a\0b", "results: 'a\\x00b' holds a line break or another control character"),
+        ("results", "~nobody such/x", "results: '~nobody such/x' names the home folder of a user who is not known here"),
+        ("results", str(ROOT / "methods/acsg"), "is a folder that holds other things"),
+        ("results", str(ROOT / "README.md"), "README.md' is a file; name a folder"),
+        ("data_dir", str(ROOT / "README.md"), "README.md' is a file; name a folder"),
         ("data_dir", "-x", "data_dir: '-x' begins with a dash"),
+        ("datasets.mnist5k", {"add_noise\n": {"sigma": 0.1}}, "datasets.mnist5k: the key 'add_noise\\n' holds a line break"),
+        ("methods.acsg.train.steps", 10**400, f"methods.acsg.train.steps: a number of so many digits {NO_NUMBER}"),
+        ("methods.acsg.train.steps", "1_0", "methods.acsg.train.steps: '1_0' is not of type 'integer'"),
+        ("methods.mine", {"like": "telea", "title": "a\u2028b"}, "methods.mine.title: 'a\\u2028b' is not of the right form"),
         ("metric_weights.lpips", {"path": "{a}", "sha256": "0" * 64}, "metric_weights.lpips.path: '{a}' holds one of {}<>"),
     ],
 )
@@ -383,6 +396,13 @@ def test_a_tilde_is_the_home_folder_once(monkeypatch):
     config = check(GOOD | {"results": "~/r é/", "data_dir": "~", "protocol": "sound"})
     assert (config["results"], config["data_dir"]) == ("/home/~me/r é", "/home/~me")
     assert check(GOOD | {"results": "a~/b"})["results"] == "a~/b"
+
+
+def test_a_path_that_this_locale_cannot_write_is_named(monkeypatch):
+    monkeypatch.setattr(os, "fsencode", lambda path: path.encode("latin-1"))
+    assert check(GOOD | {"results": "é"})["results"] == "é"
+    with pytest.raises(ConfigError, match="results: '日本' has letters that this locale .* lacks; set LC_ALL=C.UTF-8"):
+        check(GOOD | {"results": "日本"})
 
 
 def test_the_seeds_bound_is_that_of_commands():
