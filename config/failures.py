@@ -51,6 +51,8 @@ def report_so_far(workflow, asked: dict, config: dict) -> None:
 
     `asked` is the configuration as it was given, before it was completed.
     """
+    if getattr(workflow.scheduler, "_user_kill", None):  # told to stop, by SIGTERM, and with it the jobs that ran
+        return
     failed = sorted(
         (described(job, config) for job in workflow.scheduler.failed), key=lambda each: (each["dataset"], each["log"])
     )

@@ -35,8 +35,13 @@ def read_csv(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
     return rows
 
 
-def read_cells(paths: list[Path], columns: list[str], dataset: str, measurements, methods) -> pd.DataFrame:
-    """The rows of many `.csv` files, all of one data set and all of listed measurements and methods."""
+def read_cells(
+    paths: list[Path], columns: list[str], dataset: str, measurements, methods, whole: Iterable[str] = ()
+) -> pd.DataFrame:
+    """The rows of many `.csv` files, all of one data set and all of listed measurements and methods.
+
+    The columns `whole` must hold a number in every row of a file that has them: a mean would pass over one that is lacking.
+    """
     if not paths:
         return pd.DataFrame(columns=columns)
     parts, digests = [], {}
@@ -44,6 +49,8 @@ def read_cells(paths: list[Path], columns: list[str], dataset: str, measurements
         part = read_csv(path, columns)
         if part.empty:
             sys.exit(f"{path}: holds no rows; delete it and run again")
+        if gaps := [column for column in whole if column in part and part[column].isna().any()]:
+            sys.exit(f"{path}: lacks a number in {', '.join(gaps)}; delete it and run again")
         for column, known in {"dataset": [dataset], "measurement": measurements, "method": methods}.items():
             if strangers := set(part[column]) - set(known):
                 sys.exit(f"{path}: {column} {', '.join(map(str, strangers))} is not among {', '.join(known)}")
@@ -83,7 +90,8 @@ def read_scores(
     for name, those in given.items():
         columns = declared.programs()[name].columns
         wanted = [column for column, metric in columns.items() if not metric.mosaic_alone]
-        rows = read_cells(those, [*KEYS, *more, *wanted], dataset, measurements, methods)
+        whole = [column for column, metric in columns.items() if metric.pasted and not column.endswith(declared.PASTED)]
+        rows = read_cells(those, [*KEYS, *more, *wanted], dataset, measurements, methods, whole)
         if (twice := rows.duplicated(KEYS)).any():
             sys.exit(f"{cell(rows[twice])}: an image is scored twice in {name}.csv; give each scores file once")
         rows = rows[[*on, *(column for column in columns if column in rows)]]

@@ -361,6 +361,7 @@ SCORES = {
     "inf": ([ROW | {"mse": np.inf}], "mse is inf, not a finite number"),
     "text": ([ROW, ROW | {"mse": "much"}], "mse is much, not a finite number"),
     "header alone": ([], "holds no rows"),
+    "a gap": ([ROW, ROW | {"image": 1, "mse": np.nan}], "quality.csv: lacks a number in mse; delete it and run again"),
     "other digest": (
         [ROW, ROW | {"image": 1, "digest": "12e456789013"}],
         "noise: scores of images that were restored from different",
@@ -374,5 +375,5 @@ def test_scores_that_are_no_numbers_or_of_several_measurements_are_refused(kind,
     path = tmp_path / "quality.csv"
     pd.DataFrame(rows, columns=list(ROW)).to_csv(path, index=False)
     with pytest.raises(SystemExit) as stop:
-        read_cells([path], ["dataset", "measurement", "method", "seed", "image", "mse"], "toy", ["noise"], ["dice"])
+        read_cells([path], ["dataset", "measurement", "method", "seed", "image", "mse"], "toy", ["noise"], ["dice"], ["mse"])
     assert says in str(stop.value) and "\n" not in str(stop.value)

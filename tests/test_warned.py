@@ -1,7 +1,8 @@
-"""What jobs warned of is said where a run ends."""
+"""What is said where a run ends: what its jobs warned of, and no failure of jobs that were stopped with it."""
 
 from types import SimpleNamespace
 
+from config.failures import report_so_far
 from config.warned import SHOWN, print_warnings, warnings
 
 
@@ -22,3 +23,9 @@ def test_of_many_some_are_shown(tmp_path, capsys):
     print_warnings([job("measure", ["mnist"], log)])
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == SHOWN + 1 and lines[0].startswith("Warning: measure (mnist): 000") and "and 3 more" in lines[-1]
+
+
+def test_a_run_that_was_told_to_stop_has_not_failed(tmp_path, capsys):
+    scheduler = SimpleNamespace(failed=[job("acsg_train", ["mnist"])], _user_kill="graceful")  # as Snakemake has it after SIGTERM
+    report_so_far(SimpleNamespace(scheduler=scheduler), {}, {"results": str(tmp_path / "results")})
+    assert not list(tmp_path.iterdir()) and not capsys.readouterr().err

@@ -45,8 +45,13 @@ for name in sbatch srun squeue scancel sinfo scontrol sacct sacctmgr; do  # the 
     chmod +x "$folder/bin/$name"
 done
 export PATH="$folder/bin:$PATH"
-stop() { kill "$(cat "$folder/slurmd.pid")" "$(cat "$folder/slurmctld.pid")" 2> /dev/null || true; }
+command=
+stop() {
+    trap '' TERM INT # a second signal would leave the daemons
+    kill $command "$(cat "$folder/slurmd.pid")" "$(cat "$folder/slurmctld.pid")" 2> /dev/null || true
+}
 trap stop EXIT
+trap 'exit 143' TERM INT
 SLURM_CONF=$folder/slurm.conf slurmctld -c
 SLURM_CONF=$folder/slurm.conf slurmd -c
 for _ in $(seq 60); do
@@ -54,4 +59,5 @@ for _ in $(seq 60); do
     sleep 1
 done
 sinfo -N -o "%N %c cores, %m MB, %G, %T"
-"$@"
+"$@" & command=$!
+wait "$command"
