@@ -210,10 +210,12 @@ def main() -> None:
     made = pages()
     for path in set(PAGES.glob("*.md")) - made.keys():
         path.unlink()  # of a method that is gone
-    for path, text in made.items():
+    changed = {path: text for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text}
+    for path, text in changed.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    print(f"{len(made)} files are as the methods say")
+    names = ", ".join(str(path.relative_to(HOME)) for path in changed)
+    print(f"{len(made)} files are as the methods say; written: {names or 'none'}")
 
 
 if __name__ == "__main__":
