@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from config.failures import report_so_far
+from config.failures import described, report_so_far
 from config.warned import SHOWN, print_warnings, warnings
 
 
@@ -29,3 +29,11 @@ def test_a_run_that_was_told_to_stop_has_not_failed(tmp_path, capsys):
     scheduler = SimpleNamespace(failed=[job("acsg_train", ["mnist"])], _user_kill="graceful")  # as Snakemake has it after SIGTERM
     report_so_far(SimpleNamespace(scheduler=scheduler), {}, {"results": str(tmp_path / "results")})
     assert not list(tmp_path.iterdir()) and not capsys.readouterr().err
+
+
+def test_a_submission_that_failed_is_named_by_its_row(tmp_path):
+    failed = job("submitted", ["mnist", "add_noise", "theirs"], log := tmp_path / "a.log")
+    failed.wildcards_dict = {"dataset": "mnist", "measurement": "add_noise", "method": "theirs"}
+    log.write_text("x.npy: no such file\n\n")
+    said = described(failed, {"methods": {"theirs": {"title": "Theirs, 2026"}}})
+    assert (said["title"], said["where"], said["says"]) == ("Theirs, 2026", "add noise", "x.npy: no such file")
