@@ -30,11 +30,8 @@ def described(job, config: dict) -> dict:
     """A job that failed, as the page names it: data set, method and its title, where, rule, log and what it says last."""
     given = job.wildcards_dict
     of_rule, _, part = job.rule.name.rpartition("_")
-    method = (
-        of_rule
-        if part in PARTS and of_rule in config["methods"]
-        else given.get("method") or given.get("run", "").partition("/")[0]
-    )
+    named = given.get("method") or given.get("run", "").partition("/")[0]
+    method = of_rule if part in PARTS and of_rule in config["methods"] else named
     where = [given["measurement"].replace("_", " ")] if "measurement" in given else []
     seed = given.get("seed") or given.get("run", "").partition("/")[2]
     log = str(job.log[0]) if job.log else ""
