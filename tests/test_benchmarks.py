@@ -2,10 +2,8 @@
 
 import csv
 import importlib.util
-import shutil
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from declared import FAMILIES
@@ -13,7 +11,7 @@ from torch import Generator, nn
 
 from bench import machine
 from bench.measured import Measured
-from benchmarks import choose, own_pictures, restoration, roofline, side_by_side, training
+from benchmarks import choose, restoration, roofline, side_by_side, training
 from benchmarks.learners import learner_of, learner_options
 from benchmarks.side_by_side import MEASUREMENT, Bench, interleaved, markdown, medians
 from measurements.add_noise import AddNoise
@@ -262,30 +260,3 @@ def test_what_cannot_be_chosen_is_one_line(given, says, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["choose", *given, "--data", str(tmp_path)])
     with pytest.raises(SystemExit, match=says):
         choose.main()
-
-
-def test_own_pictures_are_corrupted_as_said_and_compared_with_their_originals(tmp_path, monkeypatch, capsys):
-    for what in ("corrupt", "compare"):
-        monkeypatch.setattr("sys.argv", ["own_pictures", what, str(tmp_path)])
-        if what == "corrupt":
-            own_pictures.main()
-            with pytest.raises(SystemExit, match="no restored pictures; run snakemake"):
-                own_pictures.compare(tmp_path)
-    name = "coffee"
-    original, noisy, lost, mask = (
-        own_pictures.opened(tmp_path / place / f"{name}.png").astype(float)
-        for place in ("originals", "noise/pictures", "lost/pictures", "lost/pictures/masks")
-    )
-    inside = (original > 128 - 25) & (original < 128 + 25)  # five standard deviations from black and white
-    assert np.std((noisy - original)[inside]) / 255 == pytest.approx(own_pictures.SIGMA, rel=0.02)
-    assert set(np.unique(mask)) == {0, 255}
-    assert (mask == 0).mean() == pytest.approx(own_pictures.LOST, abs=0.01)
-    assert np.array_equal(lost, np.where(mask > 0, original, 0))
-
-    made = tmp_path / "results/noise/report/pictures/restored/add_noise"
-    shutil.copytree(tmp_path / "originals", made / "splitting")  # a perfect restoration
-    own_pictures.main()
-    rows = pd.read_csv(tmp_path / "scores.csv").set_index(["method", "picture"])
-    assert list(rows.loc["splitting"]["psnr"]) == [60] * 5 and list(rows.loc["splitting"]["ssim"]) == [1] * 5
-    assert rows.loc[("measured", name), "psnr"] == pytest.approx(-10 * np.log10(np.mean((noisy - original) ** 2) / 255**2))
-    assert "splitting" in capsys.readouterr().out and (tmp_path / "noise.png").exists()

@@ -1,5 +1,6 @@
 """A trained model restores new pictures without training again (pictures/restore.py)."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -181,7 +182,7 @@ def test_a_run_takes_a_trained_model_in_place_of_a_training(model, tmp_path):
     (log,) = (results / "logs" / "ambient_vaegan_skip" / "train").iterdir()
     assert f"warning: {model} was trained on something else: other images" in log.read_text()
     assert f"Warning: ambient_vaegan_skip_train (pictures add_noise 0): {model} was trained on something" in done.stderr
-    assert "To be run: 0 trainings" in done.stderr
+    assert not re.search("To be run: .*training", done.stderr)
     restored = results / "report" / "pictures" / "restored" / "add_noise" / "ambient_vaegan_skip" / "a.tif"
     assert picture_pages.read(restored).values.dtype == np.uint16
 

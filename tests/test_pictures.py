@@ -1,11 +1,13 @@
 """Corrupted pictures of one's own: tiles and back, what a picture says of its lost pixels, a run from pictures to pictures."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import yaml
@@ -16,7 +18,7 @@ from config import check
 from datasets import picture_pages
 from measurements.forward import from_facts
 from measurements.side_info import from_disk, unpack
-from pictures import figure, measure, tiles, write
+from pictures import figure, measure, tiles, trial, write
 
 ROOT = Path(__file__).parent.parent
 
@@ -317,3 +319,33 @@ def test_the_paper_s_protocol_has_no_use_for_them():
     config = {"datasets": {"pictures": {"add_noise": {"sigma": 0.1}}}, "methods": {"median": None}, "protocol": "paper"}
     with pytest.raises(check.ConfigError, match="the data set pictures has none; use sound"):
         check.check(config)
+
+
+# A trial
+
+
+def test_pictures_of_a_trial_are_corrupted_as_said_and_compared_with_their_originals(tmp_path, monkeypatch, capsys):
+    for what in ("corrupt", "compare"):
+        monkeypatch.setattr("sys.argv", ["trial", what, str(tmp_path)])
+        if what == "corrupt":
+            trial.main()
+            with pytest.raises(SystemExit, match="no restored pictures; run snakemake"):
+                trial.compare(tmp_path)
+    name = "coffee"
+    original, noisy, lost, mask = (
+        trial.opened(tmp_path / place / f"{name}.png").astype(float)
+        for place in ("originals", "noise/pictures", "lost/pictures", "lost/pictures/masks")
+    )
+    inside = (original > 128 - 25) & (original < 128 + 25)  # five standard deviations from black and white
+    assert np.std((noisy - original)[inside]) / 255 == pytest.approx(trial.SIGMA, rel=0.02)
+    assert set(np.unique(mask)) == {0, 255}
+    assert (mask == 0).mean() == pytest.approx(trial.LOST, abs=0.01)
+    assert np.array_equal(lost, np.where(mask > 0, original, 0))
+
+    made = tmp_path / "results/noise/report/pictures/restored/add_noise"
+    shutil.copytree(tmp_path / "originals", made / "splitting")  # a perfect restoration
+    trial.main()
+    rows = pd.read_csv(tmp_path / "scores.csv").set_index(["method", "picture"])
+    assert list(rows.loc["splitting"]["psnr"]) == [60] * 5 and list(rows.loc["splitting"]["ssim"]) == [1] * 5
+    assert rows.loc[("measured", name), "psnr"] == pytest.approx(-10 * np.log10(np.mean((noisy - original) ** 2) / 255**2))
+    assert "splitting" in capsys.readouterr().out and (tmp_path / "noise.png").exists()

@@ -84,7 +84,7 @@ def toy(tmp_path_factory) -> Path:
             "mnist5k": {"drop_patch_9": {"size": 9}, "add_noise": {"sigma": 0.2}},
             "celeba": {"drop_patch": {"size": 32, "fill": 0.5}},
         },
-        "data_dir": "nowhere",
+        "data_dir": "nowhere/data",
         "methods": {
             "as_measured": None,
             "harmonic": None,
@@ -259,9 +259,9 @@ def test_fewer_images_of_a_method_restore_again_what_is_scored(toy):
 
 
 def test_an_absent_data_set_is_left_out_and_the_page_says_how_to_get_it(toy, report):
-    remedy = "`python -m datasets.obtain celeba --data-dir nowhere` downloads it"
+    remedy = "`python -m datasets.obtain celeba --data-dir nowhere/data` downloads it"
     said = [line for line in (toy / "said.txt").read_text().splitlines() if "celeba" in line]
-    assert said[0] == said[-1] == f"celeba is left out: it is not in nowhere; {remedy}"  # first and last
+    assert said[0] == said[-1] == f"celeba is left out: it is not in nowhere/data; {remedy}"  # first and last
     page = (report / "index.html").read_text()
     assert "celeba: left out</h2>" in page and html.escape(remedy) in page
     assert not list(toy.glob("results/*/celeba"))
@@ -284,7 +284,9 @@ def test_an_absent_data_set_alone_is_an_error(toy, tmp_path):
     (tmp_path / "toy.yaml").write_text(yaml.safe_dump(config | {"methods": {"as_measured": None}}))
     run = snakemake(tmp_path)
     assert run.returncode != 0
-    assert "configuration: datasets.celeba: it is not in nowhere; `python -m datasets.obtain celeba" in run.stdout + run.stderr
+    assert (
+        "configuration: datasets.celeba: it is not in nowhere/data; `python -m datasets.obtain celeba" in run.stdout + run.stderr
+    )
 
 
 # --- code is provenance ---------------------------------------------------------------------------------------------------------

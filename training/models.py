@@ -74,7 +74,8 @@ def check_savable(networks: dict[str, nn.Module]) -> None:
             kind = type(network).__name__
             sys.exit(
                 f"networks[{name!r}]: a saved {kind} could not be made again ({store.why(error)}); define the class at the top "
-                f"level of a module of the method's folder, and make it with networks.initial.with_default_weights({kind}, …)"
+                "level of a module of the method's folder and make it with "
+                f"networks.initial.with_default_weights({kind}, generator, …)"
             )
 
 

@@ -1,9 +1,9 @@
 """A trial of one's own pictures: five that ship inside scikit-image, corrupted, restored as a user's would be, and compared.
 
-    python -m benchmarks.own_pictures corrupt results/trial
+    python -m pictures.trial corrupt results/trial
     snakemake --cores 4 --configfile results/trial/noise.yaml
     snakemake --cores 4 --configfile results/trial/lost.yaml
-    python -m benchmarks.own_pictures compare results/trial
+    python -m pictures.trial compare results/trial
 
 `corrupt` writes for each corruption a folder of 8-bit pictures, masks where pixels are lost, and a configuration. The originals
 stay in another folder, of which the run knows nothing. `compare` writes scores.csv, with a row for each corruption, method and
@@ -118,7 +118,7 @@ def compare(folder: Path) -> None:
 
 
 def main() -> None:
-    parser = command_parser("benchmarks.own_pictures", __doc__)
+    parser = command_parser("pictures.trial", __doc__)
     parser.add_argument("what", choices=["corrupt", "compare"])
     parser.add_argument("folder", type=Path, help="of the trial")
     given = parser.parse_args()
