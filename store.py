@@ -20,11 +20,8 @@ from typing import BinaryIO
 import numpy as np
 
 DIGITS = 12  # of a digest
-TYPES = dict.fromkeys(("data", "digests", "options"), dict) | {
-    "first_images": int,
-    "seed": int,
-    "shape": list,
-}  # of facts, by name
+# Of facts, by name
+TYPES = dict.fromkeys(("data", "digests", "options"), dict) | dict.fromkeys(("first_images", "seed"), int) | {"shape": list}
 TYPES |= dict.fromkeys(("dataset", "digest", "family", "measurement", "method", "protocol"), str)
 KINDS = {dict: "facts by their names", int: "a whole number from 0 on", list: "a list", str: "text"}
 SNAKEMAKE = "BENCH_SNAKEMAKE"  # environment variable: the command of the run that a job belongs to, with its configuration
