@@ -99,7 +99,7 @@ def columns(folder: Path, corruption: str) -> list[tuple[str, list[np.ndarray]]]
     def of(place: Path, ending: str = ".png") -> list[np.ndarray]:
         return [middle(opened(place / f"{name}{ending}")) for name in NAMES]
 
-    shown = [(name.replace("_", " "), of(place)) for name, place in restorations(folder, corruption).items()]
+    shown = [(files.title(name, {}), of(place)) for name, place in restorations(folder, corruption).items()]
     if (samples := folder / f"{corruption}_samples").is_dir():
         shown += [(f"sample {k}", of(samples, f"_sample_{k}.png")) for k in (1, 2)]
         spread = [middle(tifffile.imread(samples / f"{name}.png.sd.tif")) for name in NAMES]
