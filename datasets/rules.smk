@@ -1,8 +1,8 @@
 import datasets
+from bench.provenance import code_of
 from config.command_line import split_flags
 from config.environment import own_files, own_stamps
 from config.order import PREPARES
-from bench.provenance import code_of
 from config.resources import of_clean
 
 

@@ -1,6 +1,6 @@
+from bench.provenance import code_of
 from config.command_line import measurement_flags
 from config.order import PREPARES
-from bench.provenance import code_of
 from config.schema import module_of
 
 

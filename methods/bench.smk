@@ -20,10 +20,10 @@
 #             y="<measured>/train.y.npy",
 from pathlib import Path
 
+from bench.provenance import code_of_method
 from config.command_line import flags
 from config.environment import cores
 from config.order import priority
-from bench.provenance import code_of_method
 from config.resources import asks
 from config.schema import module_of
 

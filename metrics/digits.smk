@@ -1,8 +1,8 @@
 # The classifier of metrics/digits.py, for data sets with classes.
 import datasets
+from bench.provenance import code_of
 from config.command_line import flags
 from config.order import PREPARES
-from bench.provenance import code_of
 
 
 rule classifier:

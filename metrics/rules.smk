@@ -1,9 +1,9 @@
 # One rule for each metric file of this folder (metrics/declared.py), score_NAME, which makes NAME.csv for each run. What else a
 # program needs stands in NAME.smk, such as ceiling_NAME: the scores of the clean images themselves, scores/DATASET/NAME.csv.
 import datasets
+from bench.provenance import code_of
 from config.command_line import flags
 from config.order import priority
-from bench.provenance import code_of
 from config.schema import module_of
 from metrics import declared
 

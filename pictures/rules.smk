@@ -1,8 +1,8 @@
 # Data sets without clean images: pictures that are corrupted already, restored and not scored.
 import datasets
+from bench.provenance import code_of
 from config.command_line import measurement_flags
 from config.environment import own_files, own_stamps
-from bench.provenance import code_of
 from config.schema import module_of
 from reports.marked import of_report
 

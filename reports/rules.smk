@@ -1,10 +1,10 @@
 import json
 
 import datasets
+from bench.provenance import code_of
 from config.command_line import in_script, pairs
 from config.messages import shown_config
 from config.environment import why_absent
-from bench.provenance import code_of
 from reports.marked import of_report
 
 TABLES = [f"{name}.csv" for name in ("table", "differences", "seeds", "methods", "training")]

@@ -1,7 +1,7 @@
 # Restorations that were made elsewhere are checked and scored like any other; `make measurements` writes what it takes to make them.
 import datasets
-from config.command_line import flags, options_on
 from bench.provenance import code_of
+from config.command_line import flags, options_on
 from submissions.hand_out import BESIDE, FILES
 
 SUBMITTED = [name for name, method in config["methods"].items() if "restored" in method]

@@ -16,6 +16,7 @@ from parsed import workflow_of
 from torch import Generator
 
 import store
+from bench import provenance
 from bench.measured import Measured
 from config.sees import rules_of
 from measurements.forward import ForwardModel, from_facts
@@ -81,6 +82,13 @@ def command():
         return Outcome(code, out.getvalue(), err.getvalue())
 
     return run
+
+
+def forget_code() -> None:
+    """What this process has read of code, so that an edit is seen as by another start of Snakemake."""
+    for cached in (provenance.code_of, provenance.code_of_method, provenance.files_of, provenance.imports_of, provenance.parsed,
+                   provenance.hash_of):  # fmt: skip
+        cached.cache_clear()
 
 
 def flags(given: dict) -> list:

@@ -3,6 +3,7 @@
 With BENCH_DATA naming a folder in torchvision's layout the real MNIST and CelebA are read too.
 """
 
+import contextlib
 import functools
 import gzip
 import hashlib
@@ -780,21 +781,27 @@ def append(path: Path, array: np.ndarray) -> None:
     assert rows.digest == store.digest(array)
 
 
+@contextlib.contextmanager
+def full_disk():
+    """A limit on the size of files stands in for it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 @pytest.mark.parametrize("save", ["save_array", "append", "save_json"])
 def test_full_disk_is_said_in_one_line_that_names_the_file(tmp_path, save):
-    """A limit on the size of files stands in for it."""
     path, content = tmp_path / "large", {"text": "x" * 10**6} if save == "save_json" else np.zeros((1000, 1000), np.uint8)
 
     def write():
         with store.clear_errors():
             (append if save == "append" else getattr(store, save))(path, content)
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, hard))
-    try:
+    with full_disk():
         line = refusal_of(write)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(tmp_path.iterdir())
     assert str(path.parent) in line
 
@@ -805,12 +812,8 @@ def test_a_full_disk_names_the_one_of_several_files_that_it_stopped(tmp_path):
         with store.clear_errors(), store.writing_array(both[0], 1, rows) as first, store.writing_array(both[1], 1, rows):
             first.append(rows)
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, hard))
-    try:
+    with full_disk():
         assert refusal_of(write).startswith(f"{tmp_path / 'y.npy'}: ")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float16, bool, np.float32])

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import forget_code
 from parsed import ROOT, workflow_of
 
-from bench import provenance
 from bench.provenance import code_of, code_of_method
 
 FILES = {
@@ -55,8 +55,7 @@ def home(tmp_path):
 
 def digests(home: Path) -> dict[str, str]:
     """All of them, as another start of Snakemake would compute them."""
-    for cached in (code_of, code_of_method, provenance.files_of, provenance.imports_of, provenance.parsed, provenance.hash_of):
-        cached.cache_clear()
+    forget_code()
     return {name: digest(home) for name, digest in DIGESTS.items()}
 
 

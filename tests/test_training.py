@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import flags, seeded
+from conftest import flags, forget_code, seeded
 from declared import LEARNED, MODELS, ROOT
 from torch import Generator, nn
 
 import store
-from bench import machine, provenance
+from bench import machine
 from measurements.drop_independent import DropIndependent
 from measurements.side_info import pack
 from networks.architectures import ImageFormat
@@ -197,14 +197,7 @@ def test_a_training_with_other_options_or_other_code_is_another(old, new, anothe
     """Its checkpoint has another name, so that it starts afresh: also where a file that it imports was edited."""
 
     def name(steps: int = 3) -> str:
-        for cached in (
-            provenance.code_of_method,
-            provenance.files_of,
-            provenance.imports_of,
-            provenance.parsed,
-            provenance.hash_of,
-        ):
-            cached.cache_clear()
+        forget_code()
         data = {"dataset": "toy", "measurement": "drop", "family": "drop_patch"}
         made_of = {"method": "dncnn", "options": {"steps": steps}, "seed": 0, "data": data}
         return checkpoints.name(Learner, made_of, folder)
