@@ -148,7 +148,8 @@ def test_fields_of_trainings(published):
     assert str(trainings.minutes("tiny")) == "1.0 and 2.5" and trainings.core_hours("tiny") == "0.1"
     assert str(trainings.parameters("tiny", "one", "dec")) == "1,234 and 567"
     assert str(trainings.last("tiny", "one", "L_prior", times="latent")) == "2.0 and 4.0"
-    assert trainings.seeds("tiny") == "three" and trainings.images("tiny") == "1,000"
+    assert trainings.seeds("tiny") == "three" and trainings.seeds("tiny", capital=True) == "Three"
+    assert trainings.images("tiny") == "1,000"
     assert trainings.option("tiny", "one", "a") == "0.5" and trainings.strength("tiny", "drop_patch") == "14"
     assert (
         trials.trials("tiny", "one", "drop_patch", "a", steps=50) == "50 | 0.5: 0.06250 (0.25000) · 0.25: **0.03125** (0.25000)"
@@ -227,6 +228,16 @@ def test_a_run_is_read_whatever_its_layout(run):
     )
     pair = told["reference"], told["method"]
     assert str(scores.paired(run, *pair, "psnr", at=at)).startswith(f"{-told['difference']:.2f} [{-told['high']:.2f}, ")
+
+
+def test_what_not_all_rows_have_is_said_or_left_out(published):
+    """Fewer seeds of some rows are named beside those of the others; a classical row on fewer images is not the best."""
+    table = pd.read_csv(published / "tiny/table.csv")
+    table.loc[table["method"] == "two", "seeds"] = 1
+    table.loc[(table["method"] == "harmonic") & (table["measurement"] == "drop_patch"), "images"] = 64
+    table.to_csv(published / "tiny/table.csv", index=False)
+    assert trainings.seeds("tiny") == "one or three"
+    assert scores.classical("tiny", "psnr", interval=False) == "10.00 (Mean_Image) | 20.00 (Mean_Image)"
 
 
 def test_where_a_method_has_no_score_the_template_may_say_so():

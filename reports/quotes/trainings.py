@@ -43,13 +43,11 @@ def latent(dataset: str) -> str:
 
 
 @field
-def seeds(run: str) -> str:
-    """How many seeds the methods that have any were run with, in words."""
+def seeds(run: str, *, capital: bool = False) -> str:
+    """How many seeds the methods that have any were run with, in words: three, or "one or two" where not all have as many."""
     table = lookup.read(lookup.table_of(run))
-    counts = set(table["seeds"]) - {0}
-    if len(counts) != 1:
-        raise LookupError(f"{lookup.named(lookup.table_of(run))}: methods have {sorted(counts)} seeds")
-    return WORDS[counts.pop()]
+    counts = " or ".join(WORDS[count] for count in sorted(set(table["seeds"]) - {0}))
+    return counts.capitalize() if capital else counts
 
 
 @field
@@ -74,9 +72,9 @@ def option(run: str, method: str, name: str, part: str = "train") -> str:
 
 
 @field
-def preset(config: str, method: str, name: str) -> str:
-    """An option of a training in one of the configurations of the repository."""
-    return plain(lookup.configured(lookup.HOME / config, "methods", method, "train", name))
+def preset(config: str, method: str, name: str, part: str = "train") -> str:
+    """An option of a method, to train or to restore, in one of the configurations of the repository."""
+    return plain(lookup.configured(lookup.HOME / config, "methods", method, part, name))
 
 
 @field
