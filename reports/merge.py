@@ -4,7 +4,7 @@
     python -m reports.merge monday/results tuesday/results --output results/merged
 
 Each source is a folder of results, or what this command made. Of each it takes the scores of every image (compressed, four
-significant digits), the facts and losses of every training, and the facts and digests of the measurements; what is in OUTPUT
+significant digits, without probabilities of classes), the facts and losses of every training, and the facts and digests of the measurements; what is in OUTPUT
 already stays. Nothing is written where two sources do not belong together: other measurements, another protocol, or other values
 for the same run. Beside the scores of a run, `origin.json` says of each file of which commit and day it is.
 """
@@ -23,6 +23,7 @@ from reports import files
 KINDS = {"scores": "*.csv", "models": "train.*", "measured": "*.json"}  # what is taken of each folder
 ORIGIN = "origin.json"
 DIGITS = "%.4g"  # of a score; its interval is a hundred times as wide or more
+LEFT_OUT = ["probability", "probability_pasted"]  # no report reads them, and they are more than half of what digits.csv takes
 
 
 def gathered(source: Path) -> Iterator[tuple[str, Path]]:
@@ -38,7 +39,7 @@ def packed(path: Path) -> bytes:
     if path.suffix == ".json":
         return path.read_bytes()
     text = io.StringIO()
-    files.read_csv(path).to_csv(text, index=False, float_format=DIGITS)
+    files.read_csv(path).drop(columns=LEFT_OUT, errors="ignore").to_csv(text, index=False, float_format=DIGITS)
     return lzma.compress(text.getvalue().encode())
 
 
