@@ -9,7 +9,7 @@ from metrics import declared
 from reports import shown
 from reports.bootstrap import REPLICATES
 from reports.facts import device
-from reports.files import title
+from reports.files import listed, title
 from reports.shown import METRICS, protocol_of
 
 CAPTIONS = Path(__file__).parent / "captions"
@@ -79,7 +79,7 @@ def fewer_images(values: pd.DataFrame, methods: pd.DataFrame) -> list[str]:
         if counts[method] < counts.max():
             by_count.setdefault(counts[method], []).append(name)
     return [
-        f"Restored on the first {count:,} test images alone: {', '.join(names)}. A mean over these does not compare with one "
+        f"Restored on the first {count:,} test images alone: {listed(names)}. A mean over these does not compare with one "
         "over all images; differences, ranks and marks do, as they are taken on the images that both rows have."
         for count, names in by_count.items()
     ]
@@ -149,7 +149,7 @@ def posterior_details_caption(values: pd.DataFrame) -> str:
 
 
 def learning_caption(facts: dict, protocol: str) -> str:
-    without = ", ".join(facts["without"])
+    without = listed(facts["without"])
     said = f" Without a curve, as they make no estimate while they train: {without}." if without else ""
     return caption("learning", protocol, images=facts["images"], without=said)
 

@@ -105,7 +105,7 @@ def timed_so_far(methods: pd.DataFrame) -> str:
     without = methods["title"][methods["measurement"].isin(places) & ~timed & (methods["clean"] != "submitted")].unique()
     named = ", ".join(files.title(at, {}) for at in places)
     alone = f" on {named} alone" if len(places) < methods["measurement"].nunique() else ""
-    lacking = f", without {', '.join(without)}" if len(without) else ""
+    lacking = f", without {files.listed(without)}" if len(without) else ""
     return f"Timed so far{alone}{lacking}." if len(places) and (alone or lacking) else ""
 
 

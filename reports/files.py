@@ -158,6 +158,15 @@ def title(name: str, titles: dict[str, str]) -> str:
     return titles.get(name, name.replace("_", " "))
 
 
+def listed(names: Iterable[str]) -> str:
+    """Titles one after another; one that holds a comma itself stands in quotes.
+
+    >>> listed(["ACSG", "Ambient VAE, evidence bound", "UNSURE"])
+    'ACSG, “Ambient VAE, evidence bound”, UNSURE'
+    """
+    return ", ".join(f"“{name}”" if "," in name else name for name in names)
+
+
 def short(value: float) -> str:
     """Three significant digits without an exponent: 0.0123, 4.56, 1,230."""
     if pd.isna(value):

@@ -4,9 +4,10 @@
     python -m reports.merge monday/results tuesday/results --output results/merged
 
 Each source is a folder of results, or what this command made. Of each it takes the scores of every image (compressed, four
-significant digits, without probabilities of classes), the facts and losses of every training, and the facts and digests of the measurements; what is in OUTPUT
-already stays. Nothing is written where two sources do not belong together: other measurements, another protocol, or other values
-for the same run. Beside the scores of a run, `origin.json` says of each file of which commit and day it is.
+significant digits, without probabilities of classes), the facts and losses of every training, and the facts and digests of the
+measurements; what is in OUTPUT already stays. Nothing is written where two sources do not belong together: other measurements,
+another protocol, or other values for the same run. Beside the scores of a run, `origin.json` says of each file of which commit
+and day it is.
 """
 
 import datetime

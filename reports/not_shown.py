@@ -3,7 +3,7 @@
 import pandas as pd
 
 from reports.captions import span
-from reports.files import title
+from reports.files import listed, title
 
 
 def notes(absent: dict[str, dict[str, str]], measured: dict[str, dict], titles: dict[str, str], not_yet: list[str]) -> str:
@@ -43,7 +43,7 @@ def runs_named(runs: list[str], titles: dict[str, str]) -> str:
         methods.setdefault(tuple(measurements), {}).setdefault(each, []).append(title(method, titles))
     return "; ".join(
         f"on {', '.join(title(name, {}) for name in measurements)}: "
-        + ", ".join(", ".join(names) + of_seeds(each, len(names)) for each, names in by_seeds.items())
+        + ", ".join(listed(names) + of_seeds(each, len(names)) for each, names in by_seeds.items())
         for measurements, by_seeds in methods.items()
     )
 
@@ -79,9 +79,7 @@ def methods_that_do_not_apply(absent: dict[str, dict[str, str]], titles: dict[st
     for (reason, method), measurements in where.items():
         by_reason.setdefault(reason, {}).setdefault(", ".join(measurements), []).append(title(method, titles))
     return [
-        "Not run on "
-        + "; on ".join(f"{at}: {', '.join(methods)}" for at, methods in groups.items())
-        + f" ({reason.rstrip('.')})."
+        "Not run on " + "; on ".join(f"{at}: {listed(methods)}" for at, methods in groups.items()) + f" ({reason.rstrip('.')})."
         for reason, groups in by_reason.items()
     ]
 

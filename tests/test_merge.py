@@ -43,6 +43,14 @@ def test_scores_facts_and_digests_are_taken_and_nothing_else(tmp_path):
     assert store.load_json(tmp_path / "out" / cell / "origin.json") == {"quality.csv.xz": origin}
 
 
+def test_probabilities_which_no_report_reads_are_left_out(tmp_path):
+    cell = "scores/toy/drop/unet/0"
+    rows = pd.read_csv(results(tmp_path / "a") / cell / "quality.csv").drop(columns="psnr").assign(accuracy=1)
+    rows.assign(probability=0.123456, probability_pasted=0.5).to_csv(tmp_path / "a" / cell / "digits.csv", index=False)
+    merged(tmp_path / "a", output=tmp_path / "out")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out" / cell / "digits.csv.xz"), rows)
+
+
 def test_what_is_merged_again_stays_as_it_is_byte_for_byte(tmp_path):
     """Also from what was merged; the day at which a run was added stays."""
     a, b = results(tmp_path / "a"), results(tmp_path / "b", seed=1)
