@@ -66,8 +66,10 @@ celeba-gpu-pack: .venv/ready  ## gpu/, for `make celeba-gpu` on another machine:
 celeba-gpu:  ## there: every learned method on CelebA; needs a GPU, PyTorch and this folder with gpu/, no network, no Snakemake
 	$(PYTHON) -m remote.run gpu/jobs.json --cores $(shell nproc)
 
-published: .venv/ready  ## the published tables and figures once more, from the published scores, and docs/findings.md: seconds
-	$(BIN)/snakemake published --cores $(CORES) --config results=reports/published/default --forcerun published_table published_mse_time published_learning
+published: PUBLISH = $(BIN)/snakemake published --cores $(CORES) --forcerun $(addprefix published_,table mse_time pareto learning posterior)
+published: .venv/ready  ## the published tables and figures once more, from the published scores, and docs/findings.md: a minute
+	$(PUBLISH) --config results=reports/published/default
+	$(PUBLISH) --configfile config/more_measurements.yaml --config results=reports/published/more_measurements
 	$(BIN)/python -m reports.findings
 
 findings: .venv/ready  ## docs/findings.md once more, from its template and the published results
