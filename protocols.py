@@ -38,6 +38,20 @@ def name(switches: Iterable[str]) -> str:
     return "paper" if chosen == SWITCHES.keys() else "+".join(switch for switch in SWITCHES if switch in chosen)
 
 
+def same_training(one: str, other: str) -> bool:
+    """Whether a training under one protocol is that under another, so that its model serves both.
+
+    The switches of restoring and scoring change no weights, unless the clean error of such restorations selects them.
+
+    >>> same_training("sound", "batch_statistics+mosaic"), same_training("sound", "fresh_theta")
+    (True, False)
+    >>> same_training("clean_selection", "clean_selection+batch_statistics")
+    False
+    """
+    first, second = parse(one), parse(other)
+    return first == second or ("clean_selection" not in first | second and ("fresh_theta" in first) == ("fresh_theta" in second))
+
+
 def known(switches: Iterable[str]) -> frozenset[str]:
     """The switches, each of which must be one of SWITCHES."""
     chosen = frozenset(switches)

@@ -192,11 +192,17 @@ def test_a_model_of_another_method_or_protocol_is_refused(model, tmp_path, comma
     line = ["training.adopt", "--model", model, "--y", y, "--side-info", y, "--output", tmp_path / "out", "--seed", 0]
     said = command(*line, "--method", "acsg")
     assert said.code and "was trained by ambient_vaegan_skip, not by acsg" in said.line
-    store.save_json(tmp_path / "train.json", store.load_json(y.with_name("train.json")) | {"protocol": "mosaic"})
     line[4] = tmp_path / "train.y.npy"
+    facts = store.load_json(y.with_name("train.json"))
+    store.save_json(tmp_path / "train.json", facts | {"protocol": "fresh_theta"})
     said = command(*line, "--method", "ambient_vaegan_skip")
-    assert said.code and "was trained under the protocol sound, and this run is of mosaic" in said.line
+    assert said.code and "was trained under the protocol sound, and this run is of fresh_theta" in said.line
     assert not (tmp_path / "out").exists()
+    store.save_json(tmp_path / "train.json", facts | {"protocol": "mosaic"})  # which changes no training
+    assert not command(*line, "--method", "ambient_vaegan_skip").code
+    assert store.load_json(tmp_path / "out" / "train.json")["data"] == store.load_json(model.with_name("train.json"))["data"] | {
+        "protocol": "mosaic"
+    }
 
 
 @pytest.mark.parametrize(

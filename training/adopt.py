@@ -1,14 +1,15 @@
 """A model that was trained before, in place of a training: `python -m training.adopt --model model.pt …`.
 
 Copies model.pt with the files beside it to where a training would have put them, and says what it was trained on where that is
-something else than the training measurements of this run. Its learning curve is left empty unless it is of this run's held-out
-measurements, as it is scored against their clean images.
+something else than the training measurements of this run. Its learning curve is left empty unless it is of this run's protocol
+and held-out measurements, as it is scored against their clean images.
 """
 
 import shutil
 import sys
 from pathlib import Path
 
+import protocols
 import store
 from options import command_parser
 from training.command import save_curve
@@ -44,18 +45,19 @@ def main(arguments: list[str] | None = None) -> None:
         if about.get("method") != given.method:
             sys.exit(f"{given.model}: was trained by {about.get('method')}, not by {given.method}; name it under that method")
         before = about["data"]
-        if (was := before.get("protocol", "sound")) != (asked := now.get("protocol", "sound")):
+        was, asked = (facts.get("protocol", "sound") for facts in (before, now))
+        if not protocols.same_training(was, asked):
             sys.exit(f"{given.model}: was trained under the protocol {was}, and this run is of {asked}; train one")
         if differs := differences(before, now):
             print(f"warning: {given.model} was trained on something else: {'; '.join(differs)}", file=sys.stderr)
         held_out = store.describe(given.held_out).get("digests", {}).get("y") if given.held_out else None
-        kept = about.get("held_out") == held_out
+        kept = about.get("held_out") == held_out and was == asked
         for name in ("model.pt", "train.csv", *(CURVE if kept else ())):
             with store.replacing(given.output / name) as partial:
                 shutil.copyfile(given.model.with_name(name) if name != "model.pt" else given.model, partial)
         if not kept:
             save_curve(given.output, None, 1, tuple(now["shape"]))
-        about["held_out"] = held_out
+        about |= {"held_out": held_out, "data": before | {"protocol": asked}}
         store.save_json(given.output / "train.json", about | {"adopted": str(given.model), "differs": differs})
     print(f"{given.output / 'model.pt'}: is {given.model}")
 
