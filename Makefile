@@ -70,6 +70,9 @@ published: PUBLISH = $(BIN)/snakemake published --cores $(CORES) --forcerun $(ad
 published: .venv/ready  ## the published tables and figures once more, from the published scores, and docs/findings.md: a minute
 	$(PUBLISH) --config results=reports/published/default
 	$(PUBLISH) --configfile config/more_measurements.yaml --config results=reports/published/more_measurements
+	for on in "" fresh_theta clean_selection batch_statistics posterior_sample mosaic; do \
+		$(PUBLISH) --configfile config/switches.yaml --config results=reports/published/switches "protocol=[$$on]" || exit; \
+	done
 	$(BIN)/python -m reports.findings
 
 findings: .venv/ready  ## docs/findings.md once more, from its template and the published results

@@ -5,14 +5,16 @@
 from pathlib import Path
 
 MERGED = [name for name in config["datasets"] if Path(config["results"], "scores", name).is_dir()]
-WITH_SAMPLES = [name for name in MERGED if any(Path(config["results"], "scores", name).glob("**/posterior.csv*"))]
-TIMED = [name for name in MERGED if any(Path(config["results"], "scores", name).glob("**/timing.csv*"))]
+CURVED, WITH_SAMPLES, TIMED = (
+    [name for name in MERGED if any(Path(config["results"], "scores", name).glob(f"**/{file}.csv*"))]
+    for file in ("learning", "posterior", "timing")
+)
 
 
 rule published:
     input:
         expand("<results>/{dataset}/table.csv", dataset=MERGED),
-        expand("<results>/{dataset}/learning.png", dataset=[name for name in MERGED if name in WITH_CURVES]),
+        expand("<results>/{dataset}/learning.png", dataset=CURVED),
         expand("<results>/{dataset}/{file}.png", dataset=TIMED, file=["mse_time", "pareto"]),
         expand("<results>/{dataset}/posterior.csv", dataset=WITH_SAMPLES),
 
