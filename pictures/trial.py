@@ -22,6 +22,7 @@ import yaml
 from PIL import Image
 
 import store
+from bench import method_facts
 from metrics.quality import psnr, ssim
 from options import command_parser
 from pictures import figure
@@ -35,7 +36,8 @@ CORRUPTIONS = {
 }
 CLASSICAL = {"noise": ["non_local_means", "total_variation"], "lost": ["biharmonic", "total_variation"]}
 LEARNED = ["splitting", "ambient_vaegan_skip", "ambient_sampler"]
-TRAINING = {"steps": 2000, "batch_size": 16}
+TRAINING = {"steps": 500, "batch_size": 16}  # a quarter of config/pictures.yaml
+METHODS = Path(__file__).parent.parent / "methods"
 SHOWN = 160  # pixels on a side of what the figure shows
 SPREAD = 4.0  # the standard deviation is drawn so many times as bright
 
@@ -88,6 +90,11 @@ def scores(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["corruption", "method", "picture", "psnr", "ssim"])
 
 
+def title(method: str) -> str:
+    """As tables and figures name it; the pictures as they came are no method."""
+    return method if method == "measured" else method_facts.read(METHODS / method).title
+
+
 def middle(image: np.ndarray) -> np.ndarray:
     top, left = ((side - SHOWN) // 2 for side in image.shape[:2])
     return image[top : top + SHOWN, left : left + SHOWN]
@@ -99,7 +106,7 @@ def columns(folder: Path, corruption: str) -> list[tuple[str, list[np.ndarray]]]
     def of(place: Path, ending: str = ".png") -> list[np.ndarray]:
         return [middle(opened(place / f"{name}{ending}")) for name in NAMES]
 
-    shown = [(files.title(name, {}), of(place)) for name, place in restorations(folder, corruption).items()]
+    shown = [(title(name), of(place)) for name, place in restorations(folder, corruption).items()]
     if (samples := folder / f"{corruption}_samples").is_dir():
         shown += [(f"sample {k}", of(samples, f"_sample_{k}.png")) for k in (1, 2)]
         spread = [middle(tifffile.imread(samples / f"{name}.png.sd.tif")) for name in NAMES]
