@@ -67,7 +67,7 @@ celeba-gpu:  ## there: every learned method on CelebA; needs a GPU, PyTorch and 
 	$(PYTHON) -m remote.run gpu/jobs.json --cores $(shell nproc)
 
 published: PUBLISH = $(BIN)/snakemake published --cores $(CORES) --forcerun $(addprefix published_,table mse_time pareto learning posterior)
-published: .venv/ready  ## the published tables and figures once more, from the published scores, and docs/findings.md: a minute
+published: .venv/ready  ## the published tables and figures once more, from the published scores, and docs/findings.md: two minutes
 	$(PUBLISH) --config results=reports/published/default
 	$(PUBLISH) --configfile config/more_measurements.yaml --config results=reports/published/more_measurements
 	for on in "" fresh_theta clean_selection batch_statistics posterior_sample mosaic; do \
