@@ -70,7 +70,7 @@ published: PUBLISH = $(BIN)/snakemake published --cores $(CORES) --forcerun $(ad
 published: .venv/ready  ## the published tables and figures once more, from the published scores, and docs/findings.md: two minutes
 	$(PUBLISH) --config results=reports/published/default
 	$(PUBLISH) --configfile config/more_measurements.yaml --config results=reports/published/more_measurements
-	for on in "" fresh_theta clean_selection batch_statistics posterior_sample mosaic; do \
+	for on in "" $(patsubst reports/published/switches/protocol_%,%,$(wildcard reports/published/switches/protocol_*)); do \
 		$(PUBLISH) --configfile config/switches.yaml --config results=reports/published/switches "protocol=[$$on]" || exit; \
 	done
 	$(BIN)/python -m reports.findings

@@ -114,9 +114,9 @@ def paired(run: str, measurement: str, method: str, other: str, metric: str) -> 
 
 def classical(run: str, measurement: str, metric: str) -> str:
     """The best of the methods that neither learn nor leave the measurement as it is, of those that restored every image."""
-    found, path = rows(table_of(run, metric), measurement=measurement, metric=metric), PUBLISHED / run / "methods.csv"
-    complete = set(found["method"][found["images"] == found["images"].max()]) - {"as_measured"}
-    names = complete & set(rows(path, measurement=measurement, learned=False)["method"])
+    scored = rows(table_of(run, metric), measurement=measurement, metric=metric)
+    complete = set(scored["method"][scored["images"] == scored["images"].max()]) - {"as_measured"}
+    names = complete & set(rows(PUBLISHED / run / "methods.csv", measurement=measurement, learned=False)["method"])
     found = {name: score(run, measurement, name, metric).mean for name in names}
     return (max if metrics()[metric].better == "higher" else min)(found, key=found.get)
 
