@@ -24,7 +24,7 @@ from networks.architectures import ImageFormat
 from networks.initial import with_default_weights
 from networks.plain_unet import PlainUNet
 from training.learner import Batch, Learner
-from training.optimizers import adam, rise_and_fall, update
+from training.optimizers import muon, rise_and_fall, update
 
 MEAN, SPREAD = -1.9, 1.2  # of ln σ_t: EDM's -1.2 is of images in an interval twice as long
 
@@ -41,7 +41,7 @@ class AmbientDiffusion(Learner):
         self.forward, self.share, self.peak = forward, share, learning_rate
         self.unet = with_default_weights(PlainUNet, generator, images.shape, planes=2)
         self.networks = {"unet": self.unet}
-        self.optimizers = {"unet": adam(self.unet.parameters(), learning_rate)}
+        self.optimizers = {"unet": muon(self.unet.parameters(), learning_rate)}
 
     def learning_rate(self, step: int) -> float:
         return rise_and_fall(self.peak, step, self.steps)

@@ -37,7 +37,7 @@ from networks.stochastic_unet import StochasticUNet, with_opposites
 from training.energy_score import energy_score
 from training.learner import Batch, Learner
 from training.losses import log_low_rank_normal
-from training.optimizers import adam, rise_and_fall, update
+from training.optimizers import muon, rise_and_fall, update
 from training.rectified_normal import location_with
 
 ESTIMATE_DRAWS = 16  # in the mean that is the estimate while it trains
@@ -67,12 +67,12 @@ class AmbientSampler(Learner):
         self.G = with_default_weights(StochasticUNet, generator, *images, planes=planes)
         self.G_old = with_default_weights(StochasticUNet, generator, *images, planes=planes)
         self.networks = {"sampler": self.G, "old_sampler": self.G_old}
-        self.optimizers = {"sampler": adam(self.G.parameters(), learning_rate)}
+        self.optimizers = {"sampler": muon(self.G.parameters(), learning_rate)}
         self.phases = {"start": 1 - em, "em": em}  # and the share of all steps that each has
         if forward.sigma:
             self.N = with_default_weights(LowRankUNet, generator, *images, planes=planes, rank=rank)
             self.networks["low_rank"] = self.N
-            self.optimizers["low_rank"] = adam(self.N.parameters(), learning_rate)
+            self.optimizers["low_rank"] = muon(self.N.parameters(), learning_rate)
             self.phases = {"likelihood": 0.5 * (1 - em), "teaching": 0.5 * (1 - em), "em": em}
         self.phase = next(iter(self.phases))
         self.only_in_training = frozenset(self.networks.keys() - {"sampler"})

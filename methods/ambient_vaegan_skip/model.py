@@ -30,7 +30,7 @@ from networks.spread import Spread
 from networks.unet import SkipDecoder
 from training.learner import Batch, Learner
 from training.losses import adversary, balanced_weight, kl, likeliest_sigma, log_normal, spread_loss
-from training.optimizers import adam, rise_and_fall, update
+from training.optimizers import adam, muon, rise_and_fall, update
 
 
 class SkipVAEGAN(Learner):
@@ -57,7 +57,7 @@ class SkipVAEGAN(Learner):
         self.spread = with_default_weights(Spread, generator, *images, planes=planes)
         self.networks = {"encoder": self.enc, "decoder": self.dec, "spread": self.spread}
         weights = [*self.enc.parameters(), *self.dec.parameters()]
-        self.optimizers = {"bound": adam(weights, learning_rate), "spread": adam(list(self.spread.parameters()), learning_rate)}
+        self.optimizers = {"bound": muon(weights, learning_rate), "spread": adam(list(self.spread.parameters()), learning_rate)}
         if adversary:
             self.dis = with_normal_weights(Discriminator, generator, *images)
             self.networks["discriminator"] = self.dis

@@ -15,7 +15,7 @@ from networks.architectures import ImageFormat
 from networks.initial import with_default_weights
 from networks.plain_unet import PlainUNet
 from training.learner import Batch, Learner
-from training.optimizers import adam, rise_and_fall, update
+from training.optimizers import muon, rise_and_fall, update
 
 RADIUS = 2  # of the 5×5
 
@@ -27,7 +27,7 @@ class Noise2Void(Learner):
         self.share, self.peak = share, learning_rate
         self.unet = with_default_weights(PlainUNet, generator, *images)
         self.networks = {"unet": self.unet}
-        self.optimizers = {"unet": adam(self.unet.parameters(), learning_rate)}
+        self.optimizers = {"unet": muon(self.unet.parameters(), learning_rate)}
 
     def learning_rate(self, step: int) -> float:
         return rise_and_fall(self.peak, step, self.steps)

@@ -14,7 +14,7 @@ from networks.initial import with_default_weights
 from networks.stochastic_unet import StochasticUNet
 from training.energy_score import energy_score
 from training.learner import Batch, Learner
-from training.optimizers import adam, rise_and_fall, update
+from training.optimizers import muon, rise_and_fall, update
 
 
 class SupervisedSampler(Learner):
@@ -24,7 +24,7 @@ class SupervisedSampler(Learner):
         self.forward, self.peak = forward, learning_rate
         self.G = with_default_weights(StochasticUNet, generator, *images, planes=2 if forward.has_mask else 1)
         self.networks = {"sampler": self.G}
-        self.optimizers = {"sampler": adam(self.G.parameters(), learning_rate)}
+        self.optimizers = {"sampler": muon(self.G.parameters(), learning_rate)}
 
     def learning_rate(self, step: int) -> float:
         return rise_and_fall(self.peak, step, self.steps)

@@ -24,7 +24,7 @@ from networks.architectures import ImageFormat
 from networks.initial import with_default_weights
 from networks.plain_unet import PlainUNet
 from training.learner import Batch, Learner
-from training.optimizers import adam, rise_and_fall, update
+from training.optimizers import muon, rise_and_fall, update
 
 
 def error(forward: ForwardModel, x: Tensor, s: Tensor, again: Example, rarity: Tensor | float = 1) -> Tensor:
@@ -50,7 +50,7 @@ class Splitting(Learner):
         self.forward, self.share, self.tau, self.peak = forward, share, tau, learning_rate
         self.unet = with_default_weights(PlainUNet, generator, *images, planes=2 if forward.has_mask else 1)
         self.networks = {"unet": self.unet}
-        self.optimizers = {"unet": adam(self.unet.parameters(), learning_rate)}
+        self.optimizers = {"unet": muon(self.unet.parameters(), learning_rate)}
         black = torch.zeros(1, *images.shape, device=generator.device)
         seen = (forward.mean(black + 1) - forward.mean(black)).clamp_min(1e-6)  # p; what is never seen is no target
         self.rarity = seen**-coverage

@@ -12,7 +12,7 @@ from networks.architectures import ImageFormat
 from networks.initial import with_default_weights
 from networks.plain_unet import PlainUNet
 from training.learner import Batch, Learner
-from training.optimizers import adam, rise_and_fall, update
+from training.optimizers import muon, rise_and_fall, update
 
 
 class SupervisedUNet(Learner):
@@ -22,7 +22,7 @@ class SupervisedUNet(Learner):
         self.forward, self.peak = forward, learning_rate
         self.unet = with_default_weights(PlainUNet, generator, *images, planes=2 if forward.has_mask else 1)
         self.networks = {"unet": self.unet}
-        self.optimizers = {"unet": adam(self.unet.parameters(), learning_rate)}
+        self.optimizers = {"unet": muon(self.unet.parameters(), learning_rate)}
 
     def learning_rate(self, step: int) -> float:
         return rise_and_fall(self.peak, step, self.steps)

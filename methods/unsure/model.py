@@ -20,7 +20,7 @@ from networks.architectures import ImageFormat
 from networks.initial import with_default_weights
 from networks.plain_unet import PlainUNet
 from training.learner import Batch, Learner
-from training.optimizers import adam, rise_and_fall, update
+from training.optimizers import muon, rise_and_fall, update
 
 
 class Multiplier(nn.Module):
@@ -42,7 +42,7 @@ class Unsure(Learner):
         self.unet = with_default_weights(PlainUNet, generator, *images)
         self.eta = with_default_weights(Multiplier, generator)
         self.networks = {"unet": self.unet, "eta": self.eta}
-        self.optimizers = {name: adam(network.parameters(), learning_rate) for name, network in self.networks.items()}
+        self.optimizers = {name: muon(network.parameters(), learning_rate) for name, network in self.networks.items()}
 
     def learning_rate(self, step: int) -> float:
         return rise_and_fall(self.peak, step, self.steps)
