@@ -131,8 +131,12 @@ def save_figure(figure, stem: Path) -> None:
 
 def plain_numbers(*axes) -> None:
     """Numbers of logarithmic axes written out: exponents of powers of ten would be smaller than all other letters."""
+
+    def plain(value: float, _) -> str:
+        return np.format_float_positional(value, 6, fractional=False, trim="-").replace("-", "−")
+
     for axis in axes:
-        axis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
+        axis.set_major_formatter(plain)
         axis.set_minor_formatter("")
 
 
