@@ -68,7 +68,7 @@ def draw_panel(ax, here: pd.DataFrame, numbers: dict[tuple[str, str], int], sear
         ends.append((numbers[cell], colour, (last["ms"], last["mse"])))
     ax.set(xscale="log", yscale="log")
     ax.margins(0.09)
-    ax.xaxis.set_major_locator(ticker.LogLocator(numticks=7))
+    ax.xaxis.set_major_locator(ticker.LogLocator(numticks=5))
     ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=12))
     files.plain_numbers(ax.xaxis, ax.yaxis)
     ax.grid(color="0.93", linewidth=0.6)
