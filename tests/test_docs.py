@@ -264,7 +264,7 @@ SAID = [  # (section, what it says with {} for each number, the numbers)
     ),
     (
         "The main result",
-        "MNIST complete, {} test images, {} seed of {} so far, one measurement",
+        "MNIST complete, {} test images, {} seed of {} so far",
         lambda: [trainings.images(MAIN), trainings.seeds(MAIN), trainings.seeds("mnist")],
     ),
     ("The main result", "the classifier gets {} right", lambda: [scores.ceiling(MAIN)]),
