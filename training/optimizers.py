@@ -71,15 +71,15 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
     X = P X₀ is multiplied out at the end alone: the iterations need P and X Xᵀ, which are small where X is long.
     """
-    X = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    X = X / (X.norm() + 1e-7)
+    if matrix.shape[0] > matrix.shape[1]:
+        return orthogonal(matrix.T).T
+    X = matrix / (matrix.norm() + 1e-7)
     A = X @ X.T
     P = one = torch.eye(len(A), dtype=A.dtype, device=A.device)
     for _ in range(5):
         Q = 3.4445 * one - 4.7750 * A + 2.0315 * A @ A
         P, A = Q @ P, Q @ A @ Q
-    X = P @ X
-    return X if matrix.shape[0] <= matrix.shape[1] else X.T
+    return P @ X
 
 
 def recordable(weights: list[nn.Parameter], learning_rate: float) -> dict:
