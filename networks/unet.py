@@ -39,7 +39,9 @@ def expanded(maps: Tensor, finer: list[Tensor], ups: Iterable[nn.Module], joins:
 
 
 class SkipDecoder(ImageNetwork):
-    """x^g = Dec(z; y, m), in [0, 1]: a U-Net on the measurement, which z joins where it is coarsest."""
+    """x^g = Dec(z; y, m), which reaches 0 and 1: a U-Net on the measurement, which z joins where it is coarsest."""
+
+    VERSION = 2  # of training/models.py: 1 ended in a sigmoid, which left the black around noisy digits grey
 
     def __init__(self, shape: tuple[int, int, int], low: int = 0, *, planes: int = 1):
         super().__init__(shape, low)
@@ -61,4 +63,4 @@ class SkipDecoder(ImageNetwork):
         with self.precision(y.device):
             *finer, coarsest = contracted(self.stacked(y, mask), self.downs, self.beyond)
             maps = self.middle(coarsest + self.latent(z))
-            return self.outside(self.image(expanded(maps, finer, self.ups, self.joins)))
+            return self.reaching(self.image(expanded(maps, finer, self.ups, self.joins)))
