@@ -37,6 +37,8 @@ shared_files_alone(workflow)
 config = complete_config(config, workflow.configfiles)
 run_from(workflow.basedir, config, workflow.config_settings)
 limit_gpus(workflow)
+if workflow.is_main_process:  # with -n too, which runs no `onstart`
+    print_absent(config)
 
 
 pathvars:

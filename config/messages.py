@@ -47,11 +47,10 @@ def report_page(config: dict) -> Path:
 
 
 def print_start(config: dict, jobs: list[Job], cores: int, elsewhere: bool = False) -> None:
-    """What is about to be made, what it will cost and what is left out, and how to watch it."""
+    """What is about to be made, what it will cost, and how to watch it."""
     gpu = "a GPU" if has_gpu(config) else "the CPU, one core for each job"
     if elsewhere and config["gpu"] == "auto" and not has_gpu(config):
         gpu += ", as this host has no GPU (`--config gpu=true` asks the cluster for some)"
-    print_absent(config)
     print(f"The report will be {report_page(config)}", file=sys.stderr)
     if jobs:
         of_gpu = "; by rates of a CPU, as none were measured on a GPU" if has_gpu(config) else ""

@@ -262,6 +262,7 @@ def test_an_absent_data_set_is_left_out_and_the_page_says_how_to_get_it(toy, rep
     remedy = "`python -m datasets.obtain celeba --data-dir nowhere/data` downloads it"
     said = [line for line in (toy / "said.txt").read_text().splitlines() if "celeba" in line]
     assert said[0] == said[-1] == f"celeba is left out: it is not in nowhere/data; {remedy}"  # first and last
+    assert said[0] in snakemake(toy, "-n").stderr
     page = (report / "index.html").read_text()
     assert "celeba: left out</h2>" in page and html.escape(remedy) in page
     assert not list(toy.glob("results/*/celeba"))
