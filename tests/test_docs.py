@@ -232,6 +232,7 @@ ROWS = {  # of the main table
     "ACSG (AmbientGAN, then CSGM)": "acsg",
     "Ambient VAE-GAN, objective as published": "ambient_vaegan",
     "Ambient VAE, full ELBO": "ambient_vae",
+    "Ambient VAE with skip connections": "ambient_vae_skip",
     "Ambient VAE-GAN with skip connections": "ambient_vaegan_skip",
     "measurement splitting, a plain U-Net": "splitting",
     "equivariant splitting, the same U-Net": "equivariant_splitting",
