@@ -344,7 +344,7 @@ def commands(folder: Path, *arguments: str) -> list[str]:
     """What a run of everything from the start would call, in any order."""
     run = snakemake(folder, "-n", "-p", "--forceall", *arguments)
     assert run.returncode == 0, run.stderr[-4000:]
-    return sorted(re.findall(r"python -m .*", run.stdout + run.stderr))
+    return sorted(re.findall(r"(?<!`)python -m .*", run.stdout + run.stderr))
 
 
 @pytest.fixture(scope="module")
