@@ -82,12 +82,6 @@ class ImageNetwork(nn.Module):
         """Images as the layers see them: [B, H, W, C] in [0, 1] -> [B, C, H, W] in [low, 1], stored channels last."""
         return (y if self.low == 0 else self.low + (1 - self.low) * y).permute(0, 3, 1, 2)
 
-    def outside(self, maps: Tensor) -> Tensor:
-        """Images [B, H, W, C] in [0, 1] from the last layer's output; rows and columns beyond the image are cut off."""
-        maps = maps.float()[..., : self.height, : self.width]
-        bounded = maps.sigmoid() if self.low == 0 else 0.5 + 0.5 * maps.tanh()
-        return bounded.permute(0, 2, 3, 1)
-
     def reaching(self, maps: Tensor) -> Tensor:
         """Images [B, H, W, C] that reach 0 and 1 exactly: ½ + ¼ `maps`, a sigmoid's tangent, clipped to [0, 1].
 

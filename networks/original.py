@@ -72,6 +72,11 @@ class Decoder(ImageNetwork):
         with self.precision(z.device):
             return self.outside(self.body(z))
 
+    def outside(self, maps: Tensor) -> Tensor:
+        """Images [B, H, W, C] in [0, 1] from the last layer's output; rows and columns beyond the image are cut off."""
+        maps = maps.float()[..., : self.height, : self.width].permute(0, 2, 3, 1)
+        return maps.sigmoid() if self.low == 0 else 0.5 + 0.5 * maps.tanh()
+
 
 class Verdict(NamedTuple):
     logit: Tensor  # [B]; sigmoid(logit) = Dis(y)

@@ -151,7 +151,7 @@ MADE = {  # version, mean and standard deviation
     Encoder: (1, 0.0028, 0.2185),
     Decoder: (1, 0.5484, 0.0933),
     SkipDecoder: (2, 0.5110, 0.0207),
-    PlainUNet: (1, 0.5127, 0.0226),
+    PlainUNet: (2, 0.5115, 0.0206),
     StochasticUNet: (2, 0.5106, 0.0242),
     Spread: (1, 0.1103, 0.0205),
 }
